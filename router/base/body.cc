@@ -1,0 +1,66 @@
+#include "router/base/body.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+namespace router {
+
+Body::Body(Body&& other) noexcept
+    : account_(other.account_),
+      memory_(std::move(other.memory_)),
+      size_(std::exchange(other.size_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
+
+Body& Body::operator=(Body&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    account_ = other.account_;
+    memory_ = std::move(other.memory_);
+    size_ = std::exchange(other.size_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+  }
+  return *this;
+}
+
+bool Body::Reserve(std::size_t capacity) {
+  if (memory_ && capacity <= capacity_) return true;
+  if (!account_->TryCharge(capacity - capacity_)) return false;
+  std::unique_ptr<std::uint8_t[]> grown(new std::uint8_t[kHeadroomBytes + capacity]);
+  if (size_ > 0) std::memcpy(grown.get() + kHeadroomBytes, data(), size_);
+  memory_ = std::move(grown);
+  capacity_ = capacity;
+  return true;
+}
+
+bool Body::Append(std::span<const std::uint8_t> bytes) {
+  const std::size_t needed = size_ + bytes.size();
+  if (needed > capacity_ && !Reserve(std::max(needed, 2 * capacity_)) && !Reserve(needed)) {
+    return false;
+  }
+  if (!bytes.empty()) std::memcpy(data() + size_, bytes.data(), bytes.size());
+  size_ = needed;
+  return true;
+}
+
+void Body::SetSize(std::size_t size) {
+  assert(size <= capacity_);
+  size_ = size;
+}
+
+void Body::Reset() {
+  if (capacity_ > 0) account_->Release(capacity_);
+  memory_.reset();
+  size_ = capacity_ = 0;
+}
+
+std::span<const std::uint8_t> Body::FrameAsGrpc(bool compressed) {
+  assert(memory_ && size_ <= 0xFFFFFFFF);
+  std::uint8_t* prefix = memory_.get();
+  prefix[0] = compressed ? 1 : 0;
+  for (int i = 0; i < 4; ++i) prefix[1 + i] = static_cast<std::uint8_t>(size_ >> (24 - 8 * i));
+  return {prefix, kHeadroomBytes + size_};
+}
+
+}  // namespace router
