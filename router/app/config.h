@@ -1,0 +1,153 @@
+// Config: everything the configuration file decides, as plain values with their defaults.
+//
+// A value type: built by the reader (config_reader.h) or by hand in tests, then only read; safe to
+// share between threads once no one writes to it. It knows nothing of YAML, and nothing here is
+// checked: what comes out of ReadConfigText() is within the bounds that docs/configuration.md
+// lists. Invariant: a default here equals the default in the key table (config_keys.h); a test
+// holds both.
+//
+// Headers for backends may carry credentials: never print `Exporter::headers`.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace router {
+
+struct Config {
+  using Milliseconds = std::chrono::milliseconds;
+
+  // A host and a port, as written: the host may be a name, an IPv4 or IPv6 address (no brackets),
+  // or empty, which on a listening side means every address.
+  struct Address {
+    std::string host;
+    std::uint16_t port = 0;
+    bool operator==(const Address&) const = default;
+  };
+
+  // OTLP/gRPC from clients: `receivers.otlp.protocols.grpc`.
+  struct Receiver {
+    std::string id = "otlp";  // as in the file; the `receiver` label of the metrics
+    Address endpoint{"localhost", 4317};
+    std::size_t request_bytes_max = std::size_t{64} << 20;  // counted after decompression
+    std::uint32_t concurrent_streams_max = 1000;            // per connection
+    bool operator==(const Receiver&) const = default;
+  };
+
+  enum class Compression { kNone, kGzip };
+
+  // OTLP/gRPC to every backend: `exporters.loadbalancing.protocol.otlp`.
+  struct Exporter {
+    std::string id = "loadbalancing";  // as in the file; the `exporter` label of the metrics
+    Milliseconds timeout{5000};        // one attempt at one backend; 0: only the client's deadline
+    Compression compression = Compression::kGzip;
+    // Sent with every request; lower-case valid names, no name twice, order of the file. Secrets.
+    std::vector<std::pair<std::string, std::string>> headers;
+    bool operator==(const Exporter&) const = default;
+  };
+
+  // A backend by name or address. `name` is the text of the file, without a port if it has none
+  // there: the Collector's rings hash exactly that. `address.port` is 4317 when the file has none.
+  struct StaticHost {
+    std::string name;
+    Address address;
+    bool operator==(const StaticHost&) const = default;
+  };
+  struct StaticResolver {
+    std::vector<StaticHost> hosts;  // never empty after reading
+    bool operator==(const StaticResolver&) const = default;
+  };
+  struct DnsResolver {
+    std::string hostname;
+    std::uint16_t port = 4317;
+    bool has_port = false;  // the file sets one: part of the name that the Collector's rings hash
+    Milliseconds interval{5000};
+    Milliseconds timeout{1000};
+    bool operator==(const DnsResolver&) const = default;
+  };
+
+  // `spanring.dns`: how DNS is asked.
+  struct Dns {
+    std::vector<Address> servers;  // addresses, not names; empty: /etc/resolv.conf
+    bool srv = false;              // look up SRV records; their ports win
+    bool operator==(const Dns&) const = default;
+  };
+
+  struct Ring {
+    enum class Algorithm { kSpanring, kCollectorV1, kCollectorV2, kCollectorV3 };
+    Algorithm algorithm = Algorithm::kSpanring;
+    unsigned slots_log2 = 18;  // kSpanring only
+    std::uint64_t seed = 0;    // kSpanring only
+    bool operator==(const Ring&) const = default;
+  };
+
+  // What one client request may cost.
+  struct Request {
+    std::size_t spans_max = 1'000'000;
+    Milliseconds default_timeout{8000};  // for a client that sends no deadline
+    Milliseconds timeout_max{10000};     // a client's longer deadline is cut to this
+    bool operator==(const Request&) const = default;
+  };
+
+  // Limits towards one backend. In-flight and pending count per worker, since each worker has its
+  // own connection.
+  struct Backend {
+    Milliseconds connect_timeout{1000};
+    // 4 MiB, the Collector's receive limit, less room for what re-compression and framing add.
+    std::size_t request_bytes_max = (std::size_t{4} << 20) - (std::size_t{64} << 10);
+    std::uint32_t in_flight_max = 8;  // requests; more are merged while they wait
+    std::size_t pending_bytes_max = std::size_t{64} << 20;  // bytes waiting for a free place
+    bool operator==(const Backend&) const = default;
+  };
+
+  struct Drain {
+    Milliseconds delay{5000};     // still serving, already not ready
+    Milliseconds timeout{30000};  // after the delay: end of patience with running requests
+    bool operator==(const Drain&) const = default;
+  };
+
+  // The `health_check` extension.
+  struct Health {
+    bool is_enabled = true;  // false: `service.extensions` is there and does not name it
+    Address endpoint{"localhost", 13133};
+    std::string path = "/";
+    bool operator==(const Health&) const = default;
+  };
+
+  // The Prometheus reader of `service.telemetry.metrics`.
+  struct Metrics {
+    bool is_enabled = true;  // false: `level: none` or an empty list of readers
+    Address endpoint{"localhost", 8888};
+    bool without_type_suffix = true;  // no `_total` on counters
+    bool without_units = true;        // no `_seconds`, `_bytes` …
+    bool operator==(const Metrics&) const = default;
+  };
+
+  enum class LogLevel { kDebug, kInfo, kWarn, kError };
+
+  Receiver receiver;
+  Exporter exporter;
+  std::variant<StaticResolver, DnsResolver> resolver;
+  Health health;
+  Metrics metrics;
+  LogLevel log_level = LogLevel::kInfo;
+
+  // `spanring:`
+  std::uint32_t workers = 0;           // 0: as many as CPUs this process may use
+  std::uint32_t connections_max = 0;   // 0: half of the file descriptor limit
+  std::size_t memory_limit_bytes = 0;  // 0: from the cgroup limit or RAM
+  Ring ring;
+  Dns dns;
+  Request request;
+  Backend backend;
+  Drain drain;
+
+  bool operator==(const Config&) const = default;
+};
+
+}  // namespace router
