@@ -12,7 +12,9 @@ class Tally {
  public:
   void Add() {
     MutexLock lock(mutex_);
-    ++count_;
+    const int before = count_;
+    std::this_thread::yield();  // without the lock, another addition lands here and is lost
+    count_ = before + 1;
   }
   int count() {
     MutexLock lock(mutex_);
