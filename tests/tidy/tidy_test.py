@@ -63,6 +63,7 @@ class Bans(unittest.TestCase):
         for line in ("Thing(const Thing&) = delete;", "// throw away the new delete", 'Log("throw new");',
                      "int renewed = 1;", "std::make_unique<int[]>(3);", "object.free();", "::new (place) Thing();",
                      "return std::unique_ptr<Thing>(new Thing(1));",
+                     "std::shared_ptr<Thing> thing(\n    new Thing(1));",
                      "auto free_bytes = Free(x);", "char quote = '\"'; int x = 1'000'000;"):
             self.assertEqual([], checks("router/base/a.cc", line + "\n"), line)
 
