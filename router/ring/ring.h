@@ -1,0 +1,74 @@
+// Ring: which member owns a trace. A pure function of the set of members and the options.
+//
+// Neither the order of the members, nor duplicates, nor earlier rings matter, so every replica that sees the same
+// set agrees without talking. A ring without one member (failover) is the ring of the smaller set.
+// Thread safety: an immutable value; every const method may run on any thread.
+// Invariants: members() sorted bytewise by endpoint, no duplicates; the table holds only indices into it.
+// Cost: Build (control thread) see bench/ring_bench.cc, from a millisecond at 10 members to some hundred at
+// 1000; OwnerOf one hash and one load from a table of up to 2^slots_log2 * 2 bytes, no allocation, no lock.
+// Source: rule CP-7.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "router/base/result.h"
+#include "router/ring/crc32.h"
+#include "router/ring/ring_algorithm.h"
+#include "router/ring/ring_member.h"
+#include "router/ring/trace_hash.h"
+
+namespace router {
+
+struct RingOptions {
+  RingAlgorithm algorithm = RingAlgorithm::kSpanring;
+  // These two are of kSpanring only; the Collector's rings ignore them.
+  std::uint32_t slots_log2 = 18;  // 16..22; 20 for more than 256 members
+  std::uint64_t seed = 0;
+};
+
+class Ring {
+ public:
+  static constexpr std::size_t kMembersMax = 4096;
+  static constexpr std::uint32_t kSlotsLog2Min = 16;
+  static constexpr std::uint32_t kSlotsLog2Max = 22;
+  static constexpr double kWeightMin = 0.01;
+  static constexpr double kWeightMax = 100;
+  static constexpr double kWeightSumMax = 2.0 * kMembersMax;  // bounds the points, 2048 per weight
+
+  // An empty ring with fingerprint 0, as before the first set is known.
+  Ring() = default;
+
+  // No members give an empty ring. An Error for too many members, an endpoint that is empty or given twice
+  // with different weights, slots_log2 or a weight out of range, weights other than 1 on a Collector's ring.
+  static Result<Ring> Build(std::vector<RingMember> members, const RingOptions& options);
+
+  bool empty() const { return members_.empty(); }
+  std::size_t size() const { return members_.size(); }
+  const std::vector<RingMember>& members() const { return members_; }
+
+  // The owner, as an index into members(). Any number of bytes has one; a valid trace ID has 16.
+  // REQUIRES: !empty().
+  std::uint16_t OwnerOf(std::span<const std::uint8_t> trace_id) const {
+    assert(!empty());
+    if (positions_ == 0) return table_[TraceHash(trace_id, seed_) >> slot_shift_];
+    return table_[Crc32(trace_id) % positions_];
+  }
+
+  // Equal for equal rings, in every process and release; different for different ones (but for 2^-64).
+  // Covers what decides an owner: the algorithm, the members and, for kSpanring, weights, size and seed.
+  std::uint64_t fingerprint() const { return fingerprint_; }
+
+ private:
+  std::vector<RingMember> members_;
+  std::vector<std::uint16_t> table_;
+  std::uint64_t seed_ = 0;
+  std::uint32_t slot_shift_ = 0;
+  std::uint32_t positions_ = 0;  // of a Collector's ring; 0: kSpanring
+  std::uint64_t fingerprint_ = 0;
+};
+
+}  // namespace router
