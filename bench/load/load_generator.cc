@@ -1,0 +1,244 @@
+// load_generator: sends OTLP/gRPC requests to one address, keeps a number in flight, judges every answer and
+// prints one line of JSON. Exit code 0: every request was answered OK; 1: some were not; 2: bad use.
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/load/load_connection.h"
+#include "bench/load/request_source.h"
+#include "bench/load/socket.h"
+
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct LoadOptions {
+  std::string target;
+  std::uint32_t connections = 4;
+  LoadConnection::Options connection;
+  SourceOptions source;
+  bool fresh = false;
+  std::uint64_t requests = 0;  // 0: no bound
+  std::uint64_t spans = 0;     // 0: no bound
+  double seconds = 0;          // 0: no bound
+  double rate = 0;             // requests per second, 0: as fast as answers come
+  double drain_seconds = 30;
+};
+
+// Counts what may still be issued: by number, spans, time and rate.
+class Gate final : public IssueGate {
+ public:
+  Gate(const LoadOptions& options, const LoadResults& results)
+      : options_(options), results_(results), start_(Clock::now()) {}
+
+  bool MayIssue() override {
+    if (Finished()) return false;
+    return options_.rate <= 0 || static_cast<double>(results_.issued) < options_.rate * Elapsed();
+  }
+  std::uint64_t SpansLeft() override {
+    return options_.spans == 0 ? 0 : options_.spans - results_.spans_sent;
+  }
+  // Nothing more will be issued.
+  bool Finished() const {
+    return (options_.requests > 0 && results_.issued >= options_.requests) ||
+           (options_.spans > 0 && results_.spans_sent >= options_.spans) ||
+           (options_.seconds > 0 && Elapsed() >= options_.seconds);
+  }
+  double Elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  const LoadOptions& options_;
+  const LoadResults& results_;
+  Clock::time_point start_;
+};
+
+class LoadGenerator {
+ public:
+  explicit LoadGenerator(const LoadOptions& options)
+      : options_(options),
+        source_(options.fresh ? MakeFreshSource(options.source) : MakePooledSource(options.source)),
+        buffer_(FrameReader::kBufferBytes),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+  ~LoadGenerator() { close(epoll_); }
+
+  bool ConnectAll(const sockaddr_in& target, Gate& gate, LoadResults& results) {
+    for (std::uint32_t i = 0; i < options_.connections; ++i) {
+      const int fd = Connect(target);
+      if (fd < 0) return false;
+      connections_.push_back(
+          std::make_unique<LoadConnection>(fd, options_.connection, gate, *source_, results));
+      epoll_event event{};
+      event.events = EPOLLIN;
+      event.data.ptr = connections_.back().get();
+      epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+      wants_write_.push_back(false);
+    }
+    return true;
+  }
+
+  // Until nothing more may be issued and everything is answered, or the drain time is over.
+  void Run(const Gate& gate) {
+    double drain_end = 0;
+    for (;;) {
+      for (std::size_t i = 0; i < connections_.size(); ++i) Push(i);
+      const bool finished = gate.Finished() || !Any(&LoadConnection::usable);
+      if (finished && drain_end == 0) drain_end = gate.Elapsed() + options_.drain_seconds;
+      if (finished && !Any(&LoadConnection::in_flight)) return;
+      if (finished && gate.Elapsed() > drain_end) return;
+      Wait();
+    }
+  }
+
+  const RequestSource& source() const { return *source_; }
+  std::size_t unanswered() const {
+    std::size_t total = 0;
+    for (const auto& connection : connections_) total += connection->in_flight();
+    return total;
+  }
+
+ private:
+  template <typename Property>
+  bool Any(Property property) const {
+    return std::any_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
+      return static_cast<bool>(((*connection).*property)());
+    });
+  }
+
+  // Issues and writes what can be; asks for a wake-up if the socket is full.
+  void Push(std::size_t index) {
+    LoadConnection& connection = *connections_[index];
+    if (connection.closed()) return;
+    connection.Fill();
+    const bool wants_write = connection.Flush();
+    if (connection.closed()) {
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.fd(), nullptr);
+    } else if (wants_write != wants_write_[index]) {
+      wants_write_[index] = wants_write;
+      epoll_event event{};
+      event.events = EPOLLIN | (wants_write ? std::uint32_t{EPOLLOUT} : 0);
+      event.data.ptr = &connection;
+      epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd(), &event);
+    }
+  }
+
+  void Wait() {
+    constexpr int kEventsMax = 256;
+    epoll_event events[kEventsMax];
+    const int timeout_ms = options_.rate > 0 ? 1 : 100;
+    const int count = epoll_wait(epoll_, events, kEventsMax, timeout_ms);
+    for (int i = 0; i < count; ++i) {
+      auto& connection = *static_cast<LoadConnection*>(events[i].data.ptr);
+      if ((events[i].events & ~std::uint32_t{EPOLLOUT}) == 0) continue;
+      connection.OnReadable(buffer_);
+      if (connection.closed()) epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.fd(), nullptr);
+    }
+  }
+
+  const LoadOptions& options_;
+  std::unique_ptr<RequestSource> source_;
+  std::vector<std::uint8_t> buffer_;
+  int epoll_;
+  std::vector<std::unique_ptr<LoadConnection>> connections_;
+  std::vector<bool> wants_write_;  // by connection: EPOLLOUT is set
+};
+
+std::string Quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const bool plain = c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+    out.push_back(plain ? c : '?');
+  }
+  return out + "\"";
+}
+
+void Print(const LoadResults& results, double seconds, std::size_t unanswered,
+           const RequestSource& source) {
+  std::printf("{\"requests\": %llu, \"ok\": %llu, \"unanswered\": %zu, \"spans_sent\": %llu, "
+              "\"spans_acknowledged\": %llu, \"bytes\": %llu, \"seconds\": %.3f, "
+              "\"p50_us\": %.1f, \"p99_us\": %.1f, \"span_numbers\": %llu, \"trace_numbers\": %llu, ",
+              static_cast<unsigned long long>(results.issued),
+              static_cast<unsigned long long>(results.ok), unanswered,
+              static_cast<unsigned long long>(results.spans_sent),
+              static_cast<unsigned long long>(results.spans_acknowledged),
+              static_cast<unsigned long long>(results.bytes_sent), seconds,
+              static_cast<double>(results.latency.Quantile(0.5)) / 1000,
+              static_cast<double>(results.latency.Quantile(0.99)) / 1000,
+              static_cast<unsigned long long>(source.end_span_number()),
+              static_cast<unsigned long long>(source.end_trace_number()));
+  std::printf("\"errors\": {");
+  const char* separator = "";
+  for (const auto& [code, count] : results.errors) {
+    std::printf("%s%s: {\"count\": %llu, \"message\": %s}", separator, Quoted(code).c_str(),
+                static_cast<unsigned long long>(count),
+                Quoted(results.error_messages.at(code)).c_str());
+    separator = ", ";
+  }
+  std::printf("}}\n");
+}
+
+void Describe(CLI::App& app, LoadOptions& options) {
+  SourceOptions& source = options.source;
+  app.add_option("target", options.target, "IPv4 address and port")->required();
+  app.add_option("--connections", options.connections);
+  app.add_option("--in-flight", options.connection.in_flight, "requests in flight per connection");
+  app.add_option("--spans", source.spans_max, "spans per request");
+  app.add_option("--spans-min", source.spans_min,
+                 "with this, sizes are log-uniform from here to --spans");
+  app.add_option("--traces", source.traces,
+                 "distinct traces per request; with --fresh, traces under way (default: spans / 5)");
+  app.add_option("--trace-spans", source.mean_spans_per_trace, "mean spans per trace, with --fresh");
+  app.add_option("--resources", source.resources_max, "at most so many ResourceSpans per request");
+  app.add_option("--pool", source.pool, "different requests encoded beforehand");
+  app.add_flag("--fresh", options.fresh, "every span unique, so that a sink can verify");
+  app.add_option("--seed", source.seed);
+  app.add_flag("--gzip", source.gzip);
+  app.add_option("--grpc-timeout", options.connection.grpc_timeout, "as on the wire, such as 10S");
+  app.add_option("--requests", options.requests, "stop after so many requests");
+  app.add_option("--total-spans", options.spans, "stop after exactly so many spans (with --fresh)");
+  app.add_option("--seconds", options.seconds, "stop after this time");
+  app.add_option("--rate", options.rate, "requests per second at most");
+  app.add_option("--drain-seconds", options.drain_seconds, "wait so long for the last answers");
+}
+
+int Main(int argc, char** argv) {
+  LoadOptions options;
+  options.source.spans_min = 0;
+  CLI::App app("OTLP/gRPC load generator");
+  Describe(app, options);
+  CLI11_PARSE(app, argc, argv);
+  SourceOptions& source = options.source;
+  if (source.spans_min == 0) source.spans_min = source.spans_max;
+  options.connection.gzip = source.gzip;
+  const auto target = ParseAddress(options.target);
+  const bool bounded = options.requests > 0 || options.spans > 0 || options.seconds > 0;
+  if (!target || !bounded || source.spans_max == 0 || source.pool == 0 || source.resources_max == 0 ||
+      (options.spans > 0 && !options.fresh)) {
+    std::fprintf(stderr, "load_generator: need an IPv4 address:port, sizes above zero, one of --requests, "
+                         "--seconds, --total-spans (the last with --fresh)\n");
+    return 2;
+  }
+  RaiseFileLimit();
+  LoadResults results;
+  LoadGenerator generator(options);
+  Gate gate(options, results);
+  if (!generator.ConnectAll(*target, gate, results)) {
+    std::perror("load_generator: connect");
+    return 2;
+  }
+  generator.Run(gate);
+  Print(results, gate.Elapsed(), generator.unanswered(), generator.source());
+  return results.ok == results.issued && results.errors.empty() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) { return bench::Main(argc, argv); }
