@@ -9,7 +9,7 @@
 // Invariant: a pure function of its arguments, the same on every machine (IEEE doubles, no
 // floating-point contraction); frozen by tests/golden/ring_spanring_v1.csv.
 // Thread safety: pure function, for the control thread.
-// Cost: about 16 bytes and 20 ns per point plus 6 bytes and a few ns per slot (bench/ring_bench.cc).
+// Cost: about 16 bytes and 25 ns per point plus 6 bytes and a few ns per slot (bench/ring_bench.cc).
 // Source: rule CP-7.
 #pragma once
 

@@ -50,7 +50,7 @@ double MovedWithout(const std::vector<RingMember>& members, std::size_t leaver) 
 // slot. CP-7.
 TEST(NativeTableTest, KeepsEveryLoadBelowItsCap) {
   std::mt19937_64 random(7);
-  for (const std::size_t count : {1, 2, 3, 5, 10, 20, 50, 200, 1000}) {
+  for (const std::size_t count : {1u, 2u, 3u, 5u, 10u, 20u, 50u, 200u, 1000u}) {
     const auto table = BuildNativeTable(RandomMembers(count, random), kSlotsLog2, 0);
     ASSERT_EQ(table.size(), std::size_t{1} << kSlotsLog2);
     const auto load = LoadOf(table, count);
@@ -80,7 +80,7 @@ TEST(NativeTableTest, SharesSlotsByWeight) {
 // Guarantees: at most 1.03 / (N + 1) of all slots change their owner; the ideal is 1 / (N + 1). CP-7.
 TEST(NativeTableTest, MovesLittleMoreThanTheShareOfTheMemberThatComesOrGoes) {
   std::mt19937_64 random(11);
-  for (const std::size_t count : {1, 2, 3, 5, 10, 20, 50}) {
+  for (const std::size_t count : {1u, 2u, 3u, 5u, 10u, 20u, 50u}) {
     const int sets = 20;
     double moved = 0;
     for (int set = 0; set < sets; ++set) {
