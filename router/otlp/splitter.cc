@@ -29,6 +29,14 @@ std::uint8_t* Append(std::uint8_t* out, const std::uint8_t* from, std::size_t by
 
 }  // namespace
 
+std::optional<std::uint16_t> Splitter::SoleOwner(std::span<const std::uint16_t> shard_of_span) {
+  if (shard_of_span.empty()) return std::nullopt;
+  for (const std::uint16_t shard : shard_of_span) {
+    if (shard != shard_of_span.front()) return std::nullopt;
+  }
+  return shard_of_span.front();
+}
+
 void Splitter::Clear() {
   index_ = nullptr;
   shard_of_span_ = {};

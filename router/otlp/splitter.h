@@ -7,7 +7,8 @@
 // fields of the request go to the first shard that has a span. Tags of ScopeSpans are kept (2 or
 // 1000). Groups without spans are dropped; a shard without spans is empty. Only the headers of
 // rewritten groups are new bytes, never longer than the old ones: no shard exceeds the size of the
-// input. A request with one owner is not for the splitter: its bytes pass through unchanged (CP-6).
+// input. A request with one owner is not for the splitter: its bytes pass through unchanged (CP-6,
+// SoleOwner).
 //
 // Use: Plan(), allocate shard_bytes(s) for each shard with spans, Write(). Egress bytes are known
 // before any is written: total_bytes(). Thread safety: its worker only. Reusable; keeps its
@@ -18,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,6 +29,9 @@ namespace router {
 
 class Splitter {
  public:
+  // The one shard all spans belong to; nothing when there are several, or no span.
+  static std::optional<std::uint16_t> SoleOwner(std::span<const std::uint16_t> shard_of_span);
+
   // Computes exact sizes. REQUIRES: shard_of_span.size() == index.span_count(), every element <
   // shard_count.
   void Plan(const SpanIndex& index, std::span<const std::uint16_t> shard_of_span,
