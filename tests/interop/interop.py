@@ -1,0 +1,83 @@
+"""The interop run: scenarios in order, then one table. Started by run.sh, which builds what is needed first."""
+
+import argparse
+import pathlib
+import sys
+import time
+
+import descriptors
+import scenario_bytes
+import scenario_ring
+import scenario_sampling
+from checks import Checks
+from dns_server import DnsServer
+from rig import Rig, RunFailed, tail
+from routers import CollectorRouter, SpanringRouter
+
+SCENARIOS = ("schemas", "sampling", "bytes", "ring")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="run.sh")
+    parser.add_argument("--tools", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--run-dir", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--proto-dir", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--bin-dir", type=pathlib.Path, help="the folder with the spanring binary")
+    parser.add_argument("--router", choices=("spanring", "collector", "cut"), default="spanring")
+    parser.add_argument("--only", choices=SCENARIOS, action="append", help="run only this scenario (repeatable)")
+    args = parser.parse_args()
+    if args.router == "spanring":
+        if args.bin_dir is None:
+            parser.error("BIN_DIR is needed: the folder with the spanring binary")
+        if not (args.bin_dir / "spanring").is_file():
+            parser.error(f"no spanring binary in {args.bin_dir}")
+    return args
+
+
+def make_router(args, rig, dns):
+    if args.router == "spanring":
+        return SpanringRouter(rig, args.bin_dir / "spanring", dns)
+    routing_key = "traceID" if args.router == "collector" else "service"
+    return CollectorRouter(rig, args.tools / "judge-collector", routing_key)
+
+
+def run_scenarios(args, rig, router, checks):
+    steps = {
+        "schemas": lambda: descriptors.run(args.proto_dir, rig.dir, checks),
+        "sampling": lambda: scenario_sampling.run(rig, args.tools, router, checks),
+        "bytes": lambda: scenario_bytes.run(rig, router, checks),
+        "ring": lambda: scenario_ring.run(rig, args.tools, router, checks),
+    }
+    for name in args.only or SCENARIOS:
+        started = time.monotonic()
+        print(f"interop: {name}", flush=True)
+        try:
+            steps[name]()
+        except RunFailed as failure:
+            checks.that(f"{name} ran to its end", False, failure)
+            rig.close()
+        print(f"  {time.monotonic() - started:.1f} s", flush=True)
+
+
+def main():
+    args = parse_arguments()
+    checks = Checks()
+    dns = DnsServer()
+    with Rig(args.run_dir) as rig:
+        router = make_router(args, rig, dns)
+        run_scenarios(args, rig, router, checks)
+    dns.close()
+    print(f"\nrouter: {router.name}\n{checks.table()}\n")
+    if checks.failed:
+        print("failed:")
+        for name, _, detail in checks.failed:
+            print(f"  {name}: {detail}")
+        print(f"logs, configurations and sent bytes: {args.run_dir}")
+        for log in sorted(args.run_dir.glob("*router*.log")):
+            print(f"  {log}\n{tail(log, 3)}")
+    print(f"{len(checks.results) - len(checks.failed)} passed, {len(checks.failed)} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
