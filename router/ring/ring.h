@@ -1,6 +1,6 @@
 // Ring: which member owns a trace. A pure function of the set of members and the options.
 //
-// Neither the order of the members, nor duplicates, nor earlier rings matter, so every replica that sees the same
+// Neither order, nor duplicates, nor earlier rings matter, so every replica that sees the same
 // set agrees without talking. A ring without one member (failover) is the ring of the smaller set.
 // Thread safety: an immutable value; every const method may run on any thread.
 // Invariants: members() sorted bytewise by endpoint, no duplicates; the table holds only indices into it.
