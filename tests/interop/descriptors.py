@@ -16,7 +16,7 @@ from rig import RunFailed
 
 
 def run(proto_dir, work_dir, checks):
-    differences, extras, counts = compare(_compile(pathlib.Path(proto_dir), work_dir))
+    differences, extras, counts = compare(compile_ours(pathlib.Path(proto_dir), work_dir))
     for difference in differences:
         print(f"    {difference}")
     for extra in extras:
@@ -26,7 +26,7 @@ def run(proto_dir, work_dir, checks):
                 f"{counts['values']} enum values, {counts['methods']} methods; {len(extras)} official extras")
 
 
-def _compile(proto_dir, work_dir):
+def compile_ours(proto_dir, work_dir):
     if shutil.which("protoc") is None:
         raise RunFailed("protoc is not installed")
     out = work_dir / "ours.binpb"

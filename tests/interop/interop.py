@@ -14,6 +14,7 @@ from dns_server import DnsServer
 from rig import Rig, RunFailed, tail
 from routers import CollectorRouter, SpanringRouter
 
+DOCS_BEGIN, DOCS_END = "<!-- results -->", "<!-- end of results -->"
 SCENARIOS = ("schemas", "sampling", "bytes", "ring")
 
 
@@ -25,6 +26,7 @@ def parse_arguments():
     parser.add_argument("--bin-dir", type=pathlib.Path, help="the folder with the spanring binary")
     parser.add_argument("--router", choices=("spanring", "collector", "cut"), default="spanring")
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="run only this scenario (repeatable)")
+    parser.add_argument("--docs", type=pathlib.Path, help="write the results between the markers of this page")
     args = parser.parse_args()
     if args.router == "spanring":
         if args.bin_dir is None:
@@ -59,6 +61,13 @@ def run_scenarios(args, rig, router, checks):
         print(f"  {time.monotonic() - started:.1f} s", flush=True)
 
 
+def write_docs(page, checks):
+    before, rest = page.read_text().split(DOCS_BEGIN)
+    _, after = rest.split(DOCS_END)
+    listed = "\n".join(f"* {name}: {detail}" for name, _, detail in checks.results)
+    page.write_text(f"{before}{DOCS_BEGIN}\n\n{checks.table()}\n\n{listed}\n\n{DOCS_END}{after}")
+
+
 def main():
     args = parse_arguments()
     checks = Checks()
@@ -68,6 +77,8 @@ def main():
         run_scenarios(args, rig, router, checks)
     dns.close()
     print(f"\nrouter: {router.name}\n{checks.table()}\n")
+    if args.docs and not checks.failed:
+        write_docs(args.docs, checks)
     if checks.failed:
         print("failed:")
         for name, _, detail in checks.failed:

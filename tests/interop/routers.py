@@ -80,7 +80,8 @@ class SpanringRouter:
         if with_port:
             resolver["dns"]["port"] = BACKEND_PORT
         config, ports = router_config(resolver)
-        config["spanring"] = {"dns": {"servers": [self._dns.address]}, "ring": {"algorithm": algorithm}}
+        config["spanring"] = {"dns": {"servers": [self._dns.address]}, "ring": {"algorithm": algorithm},
+                              "drain": {"delay": "200ms"}}
         path = self._rig.write_config(name, config)
         self._dns.set_records({BACKENDS_NAME: backends})
         process = self._rig.start(name, [self.binary, "--config", path])

@@ -4,6 +4,7 @@
 #   tests/interop/run.sh BIN_DIR [OPTION…]    BIN_DIR: the folder that holds the spanring binary
 #   tests/interop/run.sh --router collector   checks the rig itself: the Collector's own router in our place
 #   tests/interop/run.sh --router cut         must fail: a router that cuts traces (routing_key: service)
+# Options: --only schemas|sampling|bytes|ring (repeatable) · --docs FILE writes the results between its markers.
 # Exit 0: every check passed · 1: one failed (logs: build/interop/run) · 3: Go or python3-venv is missing.
 set -euo pipefail
 
@@ -23,5 +24,14 @@ flock --wait 900 9 || { echo "interop: another run holds $cache/lock" >&2; exit 
 
 judge=$("$here/build_judge.sh" "$cache")
 { read -r tools; read -r python; } <<<"$judge"
-exec env -u OTEL_EXPORTER_OTLP_ENDPOINT PYTHONDONTWRITEBYTECODE=1 GRPC_ENABLE_FORK_SUPPORT=0 GRPC_VERBOSITY=NONE "$python" "$here/interop.py" \
+
+# Settings of the caller's own telemetry must not reach the SDKs; loopback must not go through a proxy.
+while IFS='=' read -r name _; do
+  case $name in OTEL_* | *_proxy | *_PROXY) unset "$name" ;; esac
+done < <(env)
+export PYTHONDONTWRITEBYTECODE=1 GRPC_ENABLE_FORK_SUPPORT=0 GRPC_VERBOSITY=NONE
+
+echo "interop: the judge judged"
+"$python" "$here/judge_test.py" --quiet
+exec "$python" "$here/interop.py" \
   --tools "$tools" --run-dir "$cache/run" --proto-dir "$root/proto" "${bin_dir[@]}" "$@"

@@ -20,10 +20,10 @@ from rig import RunFailed, free_port, http_get, metric_sum, wait_until
 from routers import RawSender, probe
 
 HOSTS = ("127.77.0.1", "127.77.0.2", "127.77.0.3")
-DECISION_WAIT_S = 15
+DECISION_WAIT_S = 20
 GAP_S = 1.5  # between the services of one trace
 SHARE_PERCENT = 5
-PLANNED_TRACES = {"py": 1500, "raw": 500}
+PLANNED_TRACES = {"py": 800, "raw": 500}
 TELEMETRYGEN_TRACES = 400
 TELEMETRYGEN_SPANS = 5
 SEEN = "otelcol_processor_tail_sampling_new_trace_id_received"

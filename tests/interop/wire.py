@@ -79,12 +79,9 @@ def _skip(data, at, key):
 
 
 def raw_spans(request):
-    """One entry per span: (bytes of the span, of its envelopes). The envelopes are everything around it: the
-    ScopeSpans without its spans, the ResourceSpans without its scopes, the request without its ResourceSpans."""
-    top = [(number, raw, payload) for number, raw, payload in fields(request)]
-    around_request = b"".join(raw for number, raw, _ in top if number != 1)
+    """One entry per span: (its bytes, its ScopeSpans without spans, its ResourceSpans without scopes)."""
     entries = []
-    for number, _, resource_spans in top:
+    for number, _, resource_spans in fields(request):
         if number != 1:
             continue
         inner = list(fields(resource_spans))
@@ -96,8 +93,13 @@ def raw_spans(request):
             around_scope = b"".join(raw for k, raw, _ in spans if k != 2)
             for k, _, span in spans:
                 if k == 2:
-                    entries.append((span, around_scope, around_resource, around_request))
+                    entries.append((span, around_scope, around_resource))
     return entries
+
+
+def request_extras(request):
+    """The fields of the request itself that are not ResourceSpans."""
+    return [raw for number, raw, _ in fields(request) if number != 1]
 
 
 def _fill_value(value):
