@@ -1,0 +1,77 @@
+#include "router/app/config_headers.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "router/app/config_keys.h"
+
+namespace router {
+namespace {
+
+constexpr std::size_t kHeadersMax = 64;
+constexpr std::size_t kHeaderBytesMax = 8 * 1024;
+constexpr std::string_view kReserved =
+    "connection|content-encoding|content-length|content-type|host|keep-alive|proxy-connection|te|"
+    "trailer|transfer-encoding|upgrade|user-agent";
+
+// The characters of a gRPC metadata name.
+bool IsNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+bool IsValueCharacter(char c) { return c >= 0x20 && c < 0x7f; }
+
+// What is wrong with the header, or nothing.
+std::string_view FaultOf(std::string_view name, const YamlNode& value) {
+  if (name.empty() || !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
+    return "a header name consists of letters, digits, '-', '_' and '.'";
+  }
+  if (IsOneOf(name, kReserved) || name.starts_with("grpc-")) {
+    return "this header belongs to the protocol and cannot be set";
+  }
+  if (name.ends_with("-bin")) {
+    return "not supported yet: binary headers (-bin)";
+  }
+  if (value.kind != YamlNode::Kind::kScalar && value.variables.empty()) {
+    return "expected a single value";
+  }
+  const std::string& text = value.text;
+  if (!std::all_of(text.begin(), text.end(), IsValueCharacter) || text.starts_with(' ') ||
+      text.ends_with(' ')) {
+    return "the value must be printable ASCII without spaces at its ends";
+  }
+  if (name.size() + text.size() > kHeaderBytesMax) {
+    return "name and value are longer than 8 KiB";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> ReadHeaders(const YamlNode& node,
+                                                             std::string_view shown,
+                                                             FaultLog& log) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::unordered_set<std::string> names;
+  if (node.entries.size() > kHeadersMax) {
+    log.Refuse(node.line, shown, "more than 64 headers");
+    return headers;
+  }
+  for (const YamlEntry& entry : node.entries) {
+    std::string name = entry.key;
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    std::string_view fault = FaultOf(name, *entry.value);
+    if (fault.empty() && !names.insert(name).second) {
+      fault = "this header is set twice; case makes no difference";
+    }
+    if (!fault.empty()) {
+      log.Refuse(entry.line, std::string(shown) + "." + Printable(entry.key), fault);
+    }
+    headers.emplace_back(std::move(name), entry.value->text);
+  }
+  return headers;
+}
+
+}  // namespace router

@@ -1,0 +1,447 @@
+#include "router/app/config_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace router {
+namespace {
+
+using enum ValueType;
+
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kKiB = 1024;
+constexpr std::int64_t kMiB = 1024 * kKiB;
+constexpr std::int64_t kGiB = 1024 * kMiB;
+
+constexpr ConfigKey Key(std::string_view path, ValueType type, std::string_view text) {
+  return {.path = path, .type = type, .text = text};
+}
+constexpr ConfigKey Mapped(std::string_view path, ValueType type, std::string_view text) {
+  return {.path = path, .type = type, .treatment = Treatment::kMapped, .text = text};
+}
+constexpr ConfigKey Ignored(std::string_view path, ValueType type, std::string_view text) {
+  return {.path = path, .type = type, .treatment = Treatment::kIgnored, .text = text};
+}
+constexpr ConfigKey Later(std::string_view path, std::string_view text) {
+  return {.path = path, .type = kAny, .treatment = Treatment::kLater, .text = text};
+}
+
+// Texts that several keys share.
+constexpr std::string_view kServerTls =
+    "TLS for clients; remove it and end TLS in front of spanring";
+constexpr std::string_view kClientTls =
+    "TLS to backends; `insecure: true` alone is what can be configured";
+constexpr std::string_view kAuth = "authentication; remove it";
+constexpr std::string_view kServerAge =
+    "limits on the age of client connections and pings to clients; remove it";
+constexpr std::string_view kBuffers = "spanring sizes its buffers itself";
+constexpr std::string_view kOwnPings =
+    "a dead connection is noticed by TCP_USER_TIMEOUT and spanring's own pings";
+constexpr std::string_view kRetry =
+    "a failed part is sent again while the client's deadline lasts, within a retry budget per "
+    "backend; "
+    "after that the client is told and keeps its data";
+constexpr std::string_view kQueue =
+    "there is no queue: a client is told OK only after every backend has said OK, and waiting "
+    "bytes "
+    "are bounded by spanring.memory and spanring.backend";
+constexpr std::string_view kDiskQueue = "a queue on disk; remove it";
+constexpr std::string_view kOwnLog = "spanring logs one line per event to standard error";
+
+constexpr std::array kKeys = std::to_array<ConfigKey>({
+    Key("receivers", kComponents,
+        "Where spans come from; the one that the traces pipeline names is served."),
+    Key("receivers.otlp", kSection, "The OTLP receiver."),
+    Key("receivers.otlp.protocols", kSection,
+        "The protocols it speaks; gRPC unless told otherwise."),
+    Key("receivers.otlp.protocols.grpc", kSection,
+        "OTLP over gRPC; its presence, even empty, switches it on."),
+    Key("receivers.otlp.protocols.grpc.endpoint", kListen,
+        "The address to listen on; an empty host listens on every address.")
+        .Default("localhost:4317"),
+    Key("receivers.otlp.protocols.grpc.transport", kChoice, "The transport.")
+        .Default("tcp")
+        .OneOf("tcp", "unix|tcp4|tcp6"),
+    Key("receivers.otlp.protocols.grpc.max_recv_msg_size_mib", kInteger,
+        "The largest request, in MiB after decompression; a larger one is refused for good.")
+        .Default("64")
+        .Within(1, 1024)
+        .OrZero(),
+    Key("receivers.otlp.protocols.grpc.max_concurrent_streams", kInteger,
+        "Requests in flight on one connection; more wait in the client.")
+        .Default("1000")
+        .Within(1, 100'000)
+        .OrZero(),
+    Ignored("receivers.otlp.protocols.grpc.read_buffer_size", kInteger, kBuffers),
+    Ignored("receivers.otlp.protocols.grpc.write_buffer_size", kInteger, kBuffers),
+    Key("receivers.otlp.protocols.grpc.include_metadata", kBoolean,
+        "Whether a client's headers travel with its spans.")
+        .Default("false")
+        .OneOf("false", "true"),
+    Key("receivers.otlp.protocols.grpc.keepalive", kSection, "Connection keep-alive."),
+    Key("receivers.otlp.protocols.grpc.keepalive.server_parameters", kSection,
+        "Limits on client connections."),
+    Later("receivers.otlp.protocols.grpc.keepalive.server_parameters.max_connection_idle",
+          kServerAge),
+    Later("receivers.otlp.protocols.grpc.keepalive.server_parameters.max_connection_age",
+          kServerAge),
+    Later("receivers.otlp.protocols.grpc.keepalive.server_parameters.max_connection_age_grace",
+          kServerAge),
+    Later("receivers.otlp.protocols.grpc.keepalive.server_parameters.time", kServerAge),
+    Later("receivers.otlp.protocols.grpc.keepalive.server_parameters.timeout", kServerAge),
+    Ignored("receivers.otlp.protocols.grpc.keepalive.enforcement_policy", kSection,
+            "spanring does not count the pings of clients against them"),
+    Ignored("receivers.otlp.protocols.grpc.keepalive.enforcement_policy.min_time", kDuration,
+            "see enforcement_policy"),
+    Ignored("receivers.otlp.protocols.grpc.keepalive.enforcement_policy.permit_without_stream",
+            kBoolean, "see enforcement_policy"),
+    Later("receivers.otlp.protocols.grpc.tls", kServerTls),
+    Later("receivers.otlp.protocols.grpc.auth", kAuth),
+    Later("receivers.otlp.protocols.grpc.middlewares", "middlewares; remove it"),
+    Later("receivers.otlp.protocols.http",
+          "OTLP/HTTP (port 4318); remove this block and let clients use gRPC on port 4317"),
+    Key("exporters", kComponents,
+        "Where spans go; `load_balancing` is the same as `loadbalancing`."),
+    Key("exporters.loadbalancing", kSection, "The load-balancing exporter."),
+    Key("exporters.loadbalancing.routing_key", kChoice, "What decides which backend gets a span.")
+        .Default("traceID")
+        .OneOf("traceID", "service|attributes|resource|metric|streamID"),
+    Later("exporters.loadbalancing.routing_attributes", "routing by attributes; remove it"),
+    Mapped(
+        "exporters.loadbalancing.timeout", kDuration,
+        "the whole request is bounded by the client's deadline and spanring.request.timeout_max"),
+    Mapped("exporters.loadbalancing.retry_on_failure", kSection, kRetry),
+    Mapped("exporters.loadbalancing.retry_on_failure.enabled", kBoolean, "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.retry_on_failure.initial_interval", kDuration,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.retry_on_failure.max_interval", kDuration,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.retry_on_failure.max_elapsed_time", kDuration,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.retry_on_failure.multiplier", kNumber, "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.retry_on_failure.randomization_factor", kNumber,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.sending_queue", kSection, kQueue),
+    Mapped("exporters.loadbalancing.sending_queue.enabled", kBoolean, "see sending_queue"),
+    Mapped("exporters.loadbalancing.sending_queue.num_consumers", kInteger, "see sending_queue"),
+    Mapped("exporters.loadbalancing.sending_queue.queue_size", kInteger, "see sending_queue"),
+    Mapped("exporters.loadbalancing.sending_queue.sizer", kString, "see sending_queue"),
+    Mapped("exporters.loadbalancing.sending_queue.wait_for_result", kBoolean, "see sending_queue"),
+    Mapped("exporters.loadbalancing.sending_queue.block_on_overflow", kBoolean,
+           "see sending_queue"),
+    Later("exporters.loadbalancing.sending_queue.storage", kDiskQueue),
+    Mapped("exporters.loadbalancing.sending_queue.batch", kSection,
+           "requests to a backend are merged while others are in flight to it"),
+    Mapped("exporters.loadbalancing.sending_queue.batch.flush_timeout", kDuration, "see batch"),
+    Mapped("exporters.loadbalancing.sending_queue.batch.min_size", kInteger, "see batch"),
+    Mapped("exporters.loadbalancing.sending_queue.batch.max_size", kInteger, "see batch"),
+    Mapped("exporters.loadbalancing.sending_queue.batch.sizer", kString, "see batch"),
+    Key("exporters.loadbalancing.protocol", kSection, "How backends are spoken to."),
+    Key("exporters.loadbalancing.protocol.otlp", kSection,
+        "OTLP over gRPC, the same for every backend."),
+    Ignored("exporters.loadbalancing.protocol.otlp.endpoint", kString,
+            "the backends come from the resolver"),
+    Key("exporters.loadbalancing.protocol.otlp.timeout", kDuration,
+        "The longest one attempt at one backend may take; 0 leaves it to the deadline of the "
+        "client.")
+        .Default("5s")
+        .Within(0, 10 * kMinute),
+    Key("exporters.loadbalancing.protocol.otlp.compression", kChoice, "How bodies are sent.")
+        .Default("gzip")
+        .OneOf("gzip|none", "snappy|zstd|zlib|deflate|lz4"),
+    Key("exporters.loadbalancing.protocol.otlp.headers", kHeaders,
+        "Headers for every request to a backend; names in lower case, values kept secret."),
+    Key("exporters.loadbalancing.protocol.otlp.tls", kSection,
+        "TLS to backends; plaintext must be asked for."),
+    Key("exporters.loadbalancing.protocol.otlp.tls.insecure", kBoolean,
+        "Plaintext. It must be set to true until TLS is supported.")
+        .Default("false")
+        .OneOf("true", "false"),
+    Later("exporters.loadbalancing.protocol.otlp.tls.insecure_skip_verify", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.server_name_override", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.ca_file", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.ca_pem", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.cert_file", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.cert_pem", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.key_file", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.key_pem", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.include_system_ca_certs_pool", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.min_version", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.max_version", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.cipher_suites", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.curve_preferences", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.reload_interval", kClientTls),
+    Later("exporters.loadbalancing.protocol.otlp.tls.tpm", kClientTls),
+    Ignored("exporters.loadbalancing.protocol.otlp.keepalive", kSection, kOwnPings),
+    Ignored("exporters.loadbalancing.protocol.otlp.keepalive.time", kDuration, "see keepalive"),
+    Ignored("exporters.loadbalancing.protocol.otlp.keepalive.timeout", kDuration, "see keepalive"),
+    Ignored("exporters.loadbalancing.protocol.otlp.keepalive.permit_without_stream", kBoolean,
+            "see keepalive"),
+    Ignored("exporters.loadbalancing.protocol.otlp.balancer_name", kString,
+            "every backend is one address"),
+    Ignored("exporters.loadbalancing.protocol.otlp.wait_for_ready", kBoolean,
+            "a backend that is down is passed over at once"),
+    Ignored("exporters.loadbalancing.protocol.otlp.read_buffer_size", kInteger, kBuffers),
+    Ignored("exporters.loadbalancing.protocol.otlp.write_buffer_size", kInteger, kBuffers),
+    Later("exporters.loadbalancing.protocol.otlp.authority",
+          "another :authority for backends; remove it"),
+    Later("exporters.loadbalancing.protocol.otlp.user_agent",
+          "another user-agent for backends; remove it"),
+    Later("exporters.loadbalancing.protocol.otlp.auth", kAuth),
+    Later("exporters.loadbalancing.protocol.otlp.middlewares", "middlewares; remove it"),
+    Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure", kSection, kRetry),
+    Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure.enabled", kBoolean,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure.initial_interval", kDuration,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure.max_interval", kDuration,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure.max_elapsed_time", kDuration,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure.multiplier", kNumber,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure.randomization_factor", kNumber,
+           "see retry_on_failure"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue", kSection, kQueue),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.enabled", kBoolean,
+           "see sending_queue"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.num_consumers", kInteger,
+           "see sending_queue"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.queue_size", kInteger,
+           "see sending_queue"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.sizer", kString,
+           "see sending_queue"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.wait_for_result", kBoolean,
+           "see sending_queue"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.block_on_overflow", kBoolean,
+           "see sending_queue"),
+    Later("exporters.loadbalancing.protocol.otlp.sending_queue.storage", kDiskQueue),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.batch", kSection,
+           "requests to a backend are merged while others are in flight to it"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.batch.flush_timeout", kDuration,
+           "see batch"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.batch.min_size", kInteger,
+           "see batch"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.batch.max_size", kInteger,
+           "see batch"),
+    Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.batch.sizer", kString, "see batch"),
+    Key("exporters.loadbalancing.resolver", kSection,
+        "Where the list of backends comes from: exactly one of the keys below."),
+    Key("exporters.loadbalancing.resolver.static", kSection, "A fixed list."),
+    Key("exporters.loadbalancing.resolver.static.hostnames", kTargetList,
+        "The backends, each `host` or `host:port`; port 4317 when absent."),
+    Key("exporters.loadbalancing.resolver.dns", kSection, "Every address of a name."),
+    Key("exporters.loadbalancing.resolver.dns.hostname", kString, "The name to look up."),
+    Key("exporters.loadbalancing.resolver.dns.port", kPort, "The port of every backend.")
+        .Default("4317")
+        .Within(1, 65535),
+    Key("exporters.loadbalancing.resolver.dns.interval", kDuration,
+        "Time between two lookups, ± 10 %; a shorter TTL shortens it.")
+        .Default("5s")
+        .Within(100, 24 * kHour)
+        .OrZero(),
+    Key("exporters.loadbalancing.resolver.dns.timeout", kDuration, "How long one lookup may take.")
+        .Default("1s")
+        .Within(10, kMinute)
+        .OrZero(),
+    Later("exporters.loadbalancing.resolver.k8s",
+          "the Kubernetes resolver; use dns with a headless service"),
+    Later("exporters.loadbalancing.resolver.aws_cloud_map", "AWS Cloud Map; use dns"),
+    Key("processors", kComponents,
+        "Only those in the traces pipeline matter, and only two of them are accepted there."),
+    Mapped("processors.memory_limiter", kAny,
+           "spanring bounds its own memory: spanring.memory.limit"),
+    Mapped("processors.batch", kAny,
+           "spanring merges requests while others are in flight; put batch behind the split, in "
+           "the backends"),
+    Key("connectors", kComponents, "None is accepted."),
+    Key("extensions", kComponents, "Those named in `service.extensions` are started."),
+    Key("extensions.health_check", kSection,
+        "The health endpoint; on unless `service.extensions` is there and leaves it out."),
+    Key("extensions.health_check.endpoint", kListen, "The address to listen on.")
+        .Default("localhost:13133"),
+    Key("extensions.health_check.path", kString, "The path of the health answer.").Default("/"),
+    Later("extensions.health_check.response_body", "other bodies; remove it"),
+    Later("extensions.health_check.tls", kServerTls),
+    Ignored("extensions.health_check.check_collector_pipeline", kAny,
+            "it has no effect in the Collector either"),
+    Later("extensions.healthcheckv2", "healthcheckv2; use health_check"),
+    Ignored("extensions.zpages", kAny, "spanring has no zPages"),
+    Ignored("extensions.pprof", kAny, "pprof is for Go programs"),
+    Ignored("extensions.file_storage", kAny, "nothing is stored on disk"),
+    Later("extensions.bearertokenauth", kAuth),
+    Later("extensions.basicauth", kAuth),
+    Later("extensions.oidc", kAuth),
+    Later("extensions.headers_setter", kAuth),
+    Key("service", kSection,
+        "What is switched on. Without it: the only receiver and exporter of the file, or the "
+        "defaults."),
+    Key("service.extensions", kStringList, "The extensions to start."),
+    Key("service.pipelines", kComponents, "Exactly one, of traces."),
+    Key("service.pipelines.traces", kSection, "From a receiver to an exporter."),
+    Key("service.pipelines.traces.receivers", kStringList, "The one `otlp` receiver."),
+    Key("service.pipelines.traces.processors", kStringList,
+        "`memory_limiter` and `batch` are accepted and do nothing; any other is refused."),
+    Key("service.pipelines.traces.exporters", kStringList, "The one `loadbalancing` exporter."),
+    Later("service.pipelines.logs", "only traces are served; remove this pipeline"),
+    Later("service.pipelines.metrics", "only traces are served; remove this pipeline"),
+    Later("service.pipelines.profiles", "only traces are served; remove this pipeline"),
+    Key("service.telemetry", kSection, "What spanring tells about itself."),
+    Key("service.telemetry.metrics", kSection, "Its own metrics."),
+    Key("service.telemetry.metrics.level", kChoice,
+        "`none` switches them off; the other levels are the same.")
+        .Default("normal")
+        .OneOf("none|basic|normal|detailed"),
+    Ignored("service.telemetry.metrics.address", kString,
+            "the Collector has ignored it since 0.123; use readers[].pull.exporter.prometheus"),
+    Later("service.telemetry.metrics.views", "views; remove it"),
+    Key("service.telemetry.metrics.readers", kSectionList,
+        "At most one: a Prometheus endpoint. An empty list switches metrics off."),
+    Later("service.telemetry.metrics.readers[].periodic",
+          "pushing metrics; let Prometheus pull them"),
+    Key("service.telemetry.metrics.readers[].pull", kSection, "A reader that is asked."),
+    Key("service.telemetry.metrics.readers[].pull.exporter", kSection, "How it is asked."),
+    Key("service.telemetry.metrics.readers[].pull.exporter.prometheus", kSection, "By Prometheus."),
+    Key("service.telemetry.metrics.readers[].pull.exporter.prometheus.host", kString,
+        "The host to listen on.")
+        .Default("localhost"),
+    Key("service.telemetry.metrics.readers[].pull.exporter.prometheus.port", kPort,
+        "The port to listen on; 0 means any free one.")
+        .Default("8888")
+        .Within(0, 65535),
+    Key("service.telemetry.metrics.readers[].pull.exporter.prometheus.without_type_suffix",
+        kBoolean, "No `_total` at the end of counters.")
+        .Default("true"),
+    Key("service.telemetry.metrics.readers[].pull.exporter.prometheus.without_units", kBoolean,
+        "No unit at the end of names.")
+        .Default("true"),
+    Ignored("service.telemetry.metrics.readers[].pull.exporter.prometheus.without_scope_info",
+            kBoolean, "spanring has no scopes"),
+    Ignored("service.telemetry.metrics.readers[].pull.exporter.prometheus.with_resource_constant_"
+            "labels",
+            kAny, "resource attributes are not put on metrics"),
+    Key("service.telemetry.logs", kSection, "Its own log, on standard error."),
+    Key("service.telemetry.logs.level", kChoice, "What is logged.")
+        .Default("info")
+        .OneOf("debug|info|warn|error|DEBUG|INFO|WARN|ERROR"),
+    Key("service.telemetry.logs.encoding", kChoice, "How.")
+        .Default("console")
+        .OneOf("console", "json"),
+    Ignored("service.telemetry.logs.output_paths", kAny, kOwnLog),
+    Ignored("service.telemetry.logs.error_output_paths", kAny, kOwnLog),
+    Ignored("service.telemetry.logs.initial_fields", kAny, kOwnLog),
+    Ignored("service.telemetry.logs.sampling", kAny, kOwnLog),
+    Ignored("service.telemetry.logs.development", kAny, kOwnLog),
+    Ignored("service.telemetry.logs.disable_caller", kAny, kOwnLog),
+    Ignored("service.telemetry.logs.disable_stacktrace", kAny, kOwnLog),
+    Ignored("service.telemetry.logs.processors", kAny, kOwnLog),
+    Ignored("service.telemetry.resource", kAny, "resource attributes are not put on metrics"),
+    Ignored("service.telemetry.traces", kAny, "spanring does not trace itself"),
+    Key("spanring", kSection,
+        "What only spanring has; without this block the file is a Collector's."),
+    Key("spanring.workers", kInteger,
+        "Threads that carry requests; 0: as many as CPUs this process may use.")
+        .Default("0")
+        .Within(0, 1024),
+    Key("spanring.connections_max", kInteger,
+        "Client connections; 0: half of the limit on file descriptors.")
+        .Default("0")
+        .Within(0, 1'000'000),
+    Key("spanring.memory", kSection, "The memory budget."),
+    Key("spanring.memory.limit", kBytes,
+        "All buffered bodies together; 0: 40 % of the cgroup limit or of RAM, at most 2 GiB.")
+        .Default("0")
+        .Within(16 * kMiB, 1024 * kGiB)
+        .OrZero(),
+    Key("spanring.ring", kSection,
+        "Which backend owns which trace; must be equal on every replica."),
+    Key("spanring.ring.algorithm", kChoice,
+        "`spanring`, or the ring of a Collector release: v1 until about 0.130, v2 from 0.131, v3 "
+        "from 0.157.")
+        .Default("spanring")
+        .OneOf("spanring|collector_v1|collector_v2|collector_v3"),
+    Key("spanring.ring.slots_log2", kInteger,
+        "Logarithm of the slots of the `spanring` ring; 20 for more than 256 backends.")
+        .Default("18")
+        .Within(10, 22),
+    Key("spanring.ring.seed", kInteger, "Another seed gives another ring; only for `spanring`.")
+        .Default("0")
+        .Within(0, std::numeric_limits<std::int64_t>::max()),
+    Key("spanring.dns", kSection, "How DNS is asked."),
+    Key("spanring.dns.servers", kServerList,
+        "Name servers, each `ip` or `ip:port`; those of /etc/resolv.conf when absent."),
+    Key("spanring.dns.srv", kBoolean, "Look up SRV records and take ports from them.")
+        .Default("false"),
+    Key("spanring.request", kSection, "Bounds of one client request."),
+    Key("spanring.request.spans_max", kInteger, "Spans in it; more are refused for good.")
+        .Default("1000000")
+        .Within(1, 10'000'000),
+    Key("spanring.request.default_timeout", kDuration, "The deadline of a client that names none.")
+        .Default("8s")
+        .Within(100, 10 * kMinute),
+    Key("spanring.request.timeout_max", kDuration, "A later deadline of a client is cut to this.")
+        .Default("10s")
+        .Within(100, 10 * kMinute),
+    Key("spanring.backend", kSection, "Bounds towards one backend, per worker."),
+    Key("spanring.backend.connect_timeout", kDuration, "How long connecting may take.")
+        .Default("1s")
+        .Within(10, kMinute),
+    Key("spanring.backend.max_request_bytes", kBytes,
+        "The largest body, uncompressed; larger parts are cut. Below the backend's own limit, 4 "
+        "MiB by default.")
+        .Default("4032KiB")
+        .Within(64 * kKiB, 64 * kMiB),
+    Key("spanring.backend.in_flight_max", kInteger,
+        "Requests in flight; later ones are merged while they wait.")
+        .Default("8")
+        .Within(1, 10'000),
+    Key("spanring.backend.pending_bytes_max", kBytes,
+        "Bytes that may wait; beyond it requests are refused for the moment.")
+        .Default("64MiB")
+        .Within(kMiB, 16 * kGiB),
+    Key("spanring.drain", kSection, "The end of the process after SIGTERM."),
+    Key("spanring.drain.delay", kDuration,
+        "Not ready, but still serving, so that others notice first.")
+        .Default("5s")
+        .Within(0, 10 * kMinute),
+    Key("spanring.drain.timeout", kDuration, "How long running requests may take after that.")
+        .Default("30s")
+        .Within(0, 10 * kMinute),
+});
+
+}  // namespace
+
+std::span<const ConfigKey> AllConfigKeys() { return kKeys; }
+
+const ConfigKey* FindConfigKey(std::string_view path) {
+  const auto* const found = std::find_if(kKeys.begin(), kKeys.end(),
+                                         [&](const ConfigKey& key) { return key.path == path; });
+  return found == kKeys.end() ? nullptr : found;
+}
+
+std::string_view NameBelow(std::string_view section, std::string_view path) {
+  if (!section.empty()) {
+    if (!path.starts_with(section) || path.size() <= section.size() + 1 ||
+        path[section.size()] != '.') {
+      return {};
+    }
+    path.remove_prefix(section.size() + 1);
+  }
+  return path.find('.') == std::string_view::npos ? path : std::string_view();
+}
+
+bool IsOneOf(std::string_view value, std::string_view words) {
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find('|'), words.size());
+    if (words.substr(0, end) == value) {
+      return true;
+    }
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return false;
+}
+
+}  // namespace router

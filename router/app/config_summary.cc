@@ -1,0 +1,55 @@
+#include "router/app/config_summary.h"
+
+#include <variant>
+
+#include "router/app/config_values.h"
+#include "router/app/go_duration.h"
+
+namespace router {
+namespace {
+
+std::string_view NameOf(Config::Ring::Algorithm algorithm) {
+  switch (algorithm) {
+    case Config::Ring::Algorithm::kSpanring:
+      return "spanring";
+    case Config::Ring::Algorithm::kCollectorV1:
+      return "collector_v1";
+    case Config::Ring::Algorithm::kCollectorV2:
+      return "collector_v2";
+    case Config::Ring::Algorithm::kCollectorV3:
+      return "collector_v3";
+  }
+  return "";
+}
+
+std::string TextOf(const Config::StaticResolver& resolver) {
+  const std::size_t count = resolver.hosts.size();
+  return std::to_string(count) + (count == 1 ? " static backend" : " static backends");
+}
+
+std::string TextOf(const Config::DnsResolver& resolver) {
+  return "dns " + FormatAddress({resolver.hostname, resolver.port}) + " every " +
+         FormatGoDuration(resolver.interval);
+}
+
+}  // namespace
+
+std::string Summarize(const Config& config) {
+  std::string text = "gRPC " + FormatAddress(config.receiver.endpoint) + " -> ";
+  text += std::visit([](const auto& resolver) { return TextOf(resolver); }, config.resolver);
+  text += config.exporter.compression == Config::Compression::kGzip ? ", gzip" : ", uncompressed";
+  text += ", timeout " + FormatGoDuration(config.exporter.timeout);
+  if (const std::size_t count = config.exporter.headers.size(); count > 0) {
+    text += ", " + std::to_string(count) + (count == 1 ? " header" : " headers");
+  }
+  text += "; ring ";
+  text += NameOf(config.ring.algorithm);
+  text += "; health ";
+  text +=
+      config.health.is_enabled ? FormatAddress(config.health.endpoint) + config.health.path : "off";
+  text += "; metrics ";
+  text += config.metrics.is_enabled ? FormatAddress(config.metrics.endpoint) : "off";
+  return text;
+}
+
+}  // namespace router

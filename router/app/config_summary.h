@@ -1,0 +1,14 @@
+// Summarize: a configuration in one line, for `spanring validate` and the first line of the log.
+// Thread safety: pure. Header values never appear.
+#pragma once
+
+#include <string>
+
+#include "router/app/config.h"
+
+namespace router {
+
+// What listens where, and where spans go.
+std::string Summarize(const Config& config);
+
+}  // namespace router

@@ -1,0 +1,40 @@
+// The scalar values of the configuration language: text to value, with a message for people.
+// Messages never repeat the text, which may come from the environment; the caller decides.
+// Thread safety: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "router/app/config.h"
+#include "router/base/result.h"
+
+namespace router {
+
+// `true` or `false`, in YAML's three spellings.
+Result<bool> ParseBoolean(std::string_view text);
+
+// A decimal integer with an optional sign.
+Result<std::int64_t> ParseInteger(std::string_view text);
+
+// A number with an optional fraction and exponent.
+Result<double> ParseNumber(std::string_view text);
+
+// Bytes: a plain number, or one with a unit: B, KiB, MiB, GiB (also Ki, Mi, Gi), KB, MB, GB.
+Result<std::int64_t> ParseByteSize(std::string_view text);
+
+// The largest unit that divides it: `64MiB`, `1000`.
+std::string FormatByteSize(std::uint64_t bytes);
+
+// `host:port`, `[ipv6]:port`, `:port`. Without a port: `default_port`, or an error when that is 0.
+// No scheme, no path.
+Result<Config::Address> ParseAddress(std::string_view text, std::uint16_t default_port);
+
+// `host:port`, an IPv6 host in brackets.
+std::string FormatAddress(const Config::Address& address);
+
+// The word of `candidates` (separated by '|') that `word` was probably meant to be, or nothing.
+std::string_view NearestWord(std::string_view word, std::string_view candidates);
+
+}  // namespace router
