@@ -29,6 +29,7 @@ std::vector<char*> PointersTo(std::vector<std::string>& strings) {
 [[noreturn]] void ExecuteChild(char* const* arguments, char* const* environment, int output_fd,
                                int error_fd) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::setpgid(0, 0);  // Ctrl-C at a terminal is for the parent, which ends its children in order
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

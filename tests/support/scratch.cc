@@ -71,10 +71,11 @@ Result<std::filesystem::path> ScratchDirectory::Write(const std::string& name,
   return file;
 }
 
-Result<std::uint16_t> PickFreePort(const std::vector<std::string>& addresses) {
+Result<std::uint16_t> PickFreePort(const std::vector<std::string>& addresses,
+                                   std::uint16_t preferred) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     std::vector<BoundSocket> bound;
-    std::uint16_t port = 0;
+    std::uint16_t port = attempt == 0 ? preferred : std::uint16_t{0};
     for (const std::string& address : addresses) {
       bound.emplace_back(address, port);
       if (bound.back().port() == 0) break;

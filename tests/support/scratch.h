@@ -30,9 +30,10 @@ class ScratchDirectory {
   bool keep_ = false;
 };
 
-// A TCP port that was free on every address of `addresses` (IPv4) a moment ago. Nothing holds it:
-// bind soon.
-Result<std::uint16_t> PickFreePort(const std::vector<std::string>& addresses = {"127.0.0.1"});
+// A TCP port that was free on every address of `addresses` (IPv4) a moment ago: `preferred` when it
+// is free (0: no preference), else any. Nothing holds it: bind soon.
+Result<std::uint16_t> PickFreePort(const std::vector<std::string>& addresses = {"127.0.0.1"},
+                                   std::uint16_t preferred = 0);
 // `count` different ports, all free on 127.0.0.1 at the same moment.
 Result<std::vector<std::uint16_t>> PickFreePorts(std::size_t count);
 
