@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <ctime>
 #include <limits>
 
 namespace router {
@@ -46,7 +47,51 @@ std::size_t NextCapacity(std::size_t capacity, std::size_t capacity_max) {
   return CanGrowFrom(doubled, capacity_max) ? doubled : capacity_max;
 }
 
+std::int64_t ThreadCpuNanoseconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 }  // namespace
+
+// One input on its way through ISA-L, slice by slice, and the work done for it. An empty block of 10 bits
+// costs a third of a microsecond, so neither input nor output size bounds the time; this does.
+class GzipCodec::WorkBound {
+ public:
+  explicit WorkBound(std::span<const std::uint8_t> in)
+      : end_(in.data() + in.size()), checked_(in.data()) {
+    if (in.size() > kSliceBytes) started_ns_ = ThreadCpuNanoseconds();
+  }
+
+  std::size_t Left(const std::uint8_t* next) const { return static_cast<std::size_t>(end_ - next); }
+  std::uint32_t Slice(const std::uint8_t* next) const {
+    return static_cast<std::uint32_t>(std::min(Left(next), kSliceBytes));
+  }
+
+  // Asks the clock once per slice of input, thus never for messages of one slice.
+  bool IsExceeded(const std::uint8_t* next, std::size_t output_bytes) {
+    const auto since_check = static_cast<std::size_t>(next - checked_);
+    read_bytes_ += since_check;
+    unchecked_bytes_ += since_check;
+    checked_ = next;
+    if (unchecked_bytes_ < kSliceBytes) return false;
+    unchecked_bytes_ = 0;
+    const auto bytes = static_cast<std::int64_t>(read_bytes_ + output_bytes);
+    return ThreadCpuNanoseconds() - started_ns_ > kFreeNs + kNsPerByteMax * bytes;
+  }
+
+ private:
+  static constexpr std::size_t kSliceBytes = 256 * 1024;
+  static constexpr std::int64_t kFreeNs = 50'000'000;
+  static constexpr std::int64_t kNsPerByteMax = 20;
+
+  const std::uint8_t* end_;
+  const std::uint8_t* checked_;
+  std::size_t read_bytes_ = 0;
+  std::size_t unchecked_bytes_ = 0;
+  std::int64_t started_ns_ = 0;
+};
 
 GzipCodec::GzipCodec()
     : inflate_(std::make_unique<inflate_state>()),
@@ -81,6 +126,8 @@ std::optional<InflateError> GzipCodec::Inflate(std::span<const std::uint8_t> in,
       return InflateError::kTruncated;
     case Progress::kTooLarge:
       return size_max < limits.output_bytes_max ? InflateError::kRatio : InflateError::kTooLarge;
+    case Progress::kOverworked:
+      return InflateError::kRatio;
     case Progress::kNoMemory:
       return InflateError::kNoMemory;
     default:
@@ -91,17 +138,18 @@ std::optional<InflateError> GzipCodec::Inflate(std::span<const std::uint8_t> in,
 GzipCodec::Progress GzipCodec::InflateMembers(std::span<const std::uint8_t> in,
                                               std::size_t size_max, Body& out) {
   inflate_->next_in = InputPointer(in);
-  inflate_->avail_in = static_cast<std::uint32_t>(in.size());
+  WorkBound work(in);
   Progress progress;
   do {
-    progress = InflateMember(size_max, out);
-  } while (progress == Progress::kDone && inflate_->avail_in > 0);
+    progress = InflateMember(work, size_max, out);
+  } while (progress == Progress::kDone && work.Left(inflate_->next_in) > 0);
   inflate_->next_in = inflate_->next_out = nullptr;  // nothing into messages that are gone
   return progress;
 }
 
-GzipCodec::Progress GzipCodec::InflateMember(std::size_t size_max, Body& out) {
-  if (!IsMemberStart(inflate_->next_in, inflate_->avail_in)) return Progress::kMalformed;
+GzipCodec::Progress GzipCodec::InflateMember(WorkBound& work, std::size_t size_max,
+                                             Body& out) {
+  if (!IsMemberStart(inflate_->next_in, work.Left(inflate_->next_in))) return Progress::kMalformed;
   isal_inflate_reset(inflate_.get());
   inflate_->crc_flag = ISAL_GZIP;
   while (true) {
@@ -111,15 +159,21 @@ GzipCodec::Progress GzipCodec::InflateMember(std::size_t size_max, Body& out) {
     const std::size_t offered = is_full ? 1 : out.capacity() - out.size();
     inflate_->next_out = is_full ? &excess : out.data() + out.size();
     inflate_->avail_out = static_cast<std::uint32_t>(offered);
+    inflate_->avail_in = work.Slice(inflate_->next_in);
 
+    const std::uint8_t* next_before = inflate_->next_in;
     const int code = isal_inflate(inflate_.get());
     const std::size_t written = offered - inflate_->avail_out;
     if (is_full && written > 0) return Progress::kTooLarge;
     out.SetSize(out.size() + written);
-    if (code == ISAL_END_INPUT) return Progress::kTruncated;
-    if (code != ISAL_DECOMP_OK) return Progress::kMalformed;
+    if (code != ISAL_DECOMP_OK && code != ISAL_END_INPUT) return Progress::kMalformed;
+    if (work.IsExceeded(inflate_->next_in, out.size())) return Progress::kOverworked;
     if (inflate_->block_state == ISAL_BLOCK_FINISH) return Progress::kDone;
-    if (inflate_->avail_out > 0) return Progress::kTruncated;  // room, but nothing more to read
+    if (inflate_->avail_out > 0) {  // it wants to read
+      const bool is_stuck = written == 0 && inflate_->next_in == next_before;
+      if (is_stuck || work.Left(inflate_->next_in) == 0) return Progress::kTruncated;
+      continue;
+    }
     if (out.size() == size_max || out.size() < out.capacity()) continue;
     if (!CanGrowFrom(out.capacity(), size_max)) return Progress::kGrow;
     if (!out.Reserve(NextCapacity(out.capacity(), size_max))) return Progress::kNoMemory;
