@@ -14,6 +14,7 @@ cache=$root/build/interop
 
 bin_dir=()
 if [[ $# -gt 0 && $1 != -* ]]; then
+  [[ -x $1/spanring ]] || { echo "interop: no spanring binary in $1" >&2; exit 1; }
   bin_dir=(--bin-dir "$1")
   shift
 fi

@@ -13,6 +13,8 @@ from sinks import Sinks
 
 HOSTS = ("127.77.1.1", "127.77.1.2", "127.77.1.3")
 REQUESTS = 60
+LARGE_SPANS = 3000  # of 8 kB
+BACKEND_LIMIT_BYTES = 4 << 20  # what a Collector takes by default
 
 
 def run(rig, router, checks):
@@ -22,6 +24,8 @@ def run(rig, router, checks):
         sinks.await_all(front)
         with RawSender(front.endpoint) as sender:
             _compare(sender, sinks, router, checks)
+            if router.name == "spanring":
+                _send_large(sender, sinks, checks)
         code = front.process.stop()
         checks.that(f"{front.process.name} ends cleanly", code == 0, f"exit {code}")
     finally:
@@ -54,6 +58,26 @@ def _compare(sender, sinks, router, checks):
     equal("CP-6 requests with one owner byte-identical", tally["single equal"], tally["single"])
     checks.row("hand-made bytes, unknown fields", "gRPC", "none = gzip", REQUESTS, "–", "–",
                tally["spans"], tally["spans equal"])
+
+
+def _send_large(sender, sinks, checks):
+    """One request that no backend would take in one piece, a third of it one trace's."""
+    rng = random.Random(6)
+    ids = [rng.randbytes(16) for _ in range(20)]
+    spans = [
+        wire.length_delimited(1, ids[0] if n % 3 == 0 else rng.choice(ids)) + wire.length_delimited(2, rng.randbytes(8))
+        + wire.length_delimited(778, rng.randbytes(8000)) for n in range(LARGE_SPANS)
+    ]
+    body = wire.length_delimited(1, wire.length_delimited(2, b"".join(wire.length_delimited(2, s) for s in spans)))
+    sender.send(body)
+    arrived = [b for bodies in sinks.take().values() for b in bodies]
+    missing, extra = wire.multiset_difference(
+        wire.raw_spans(body), [entry for b in arrived for entry in wire.raw_spans(b)])
+    largest = max(map(len, arrived), default=0)
+    checks.that("GC-01 a request of many MiB arrives in pieces a Collector takes",
+                missing + extra == 0 and largest <= BACKEND_LIMIT_BYTES,
+                f"{len(body) >> 20} MiB in {len(arrived)} bodies, the largest {largest} bytes, "
+                f"{missing} spans missing, {extra} extra")
 
 
 def count(body, arrived, is_single, tally):

@@ -49,7 +49,7 @@ class Backend:
         address = {"host": host, "port": 8888}
         name = f"backend-{number}"
         self.process = rig.start_collector(binary, name, {
-            "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"{host}:4317", "max_recv_msg_size_mib": 64}}}},
+            "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"{host}:4317"}}}},
             "processors": {"tail_sampling": {
                 "decision_wait": f"{DECISION_WAIT_S}s", "num_traces": 200000, "policies": [
                     {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}},
