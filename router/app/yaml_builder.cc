@@ -36,6 +36,7 @@ void YamlBuilder::OnScalar(int line, std::string text, bool is_string, AnchorId 
   node->line = LineOf(line);
   node->text = std::move(text);
   node->is_string = is_string;
+  node->variables = value_text_;
   Place({std::move(node)}, line, anchor);
 }
 
@@ -193,7 +194,7 @@ YamlBuilder::Built YamlBuilder::Expand(int line, const std::string& text, bool i
   }
   Built built;
   if (expansion.is_whole) {
-    built = ReadVariable(line, expansion.text);
+    built = ReadVariable(line, text, expansion.text);
   }
   auto node = std::make_shared<YamlNode>(built.node ? *built.node : YamlNode{});
   if (!expansion.is_whole) {
@@ -209,16 +210,24 @@ YamlBuilder::Built YamlBuilder::Expand(int line, const std::string& text, bool i
 }
 
 // As the Collector does: what is not YAML is a string.
-YamlBuilder::Built YamlBuilder::ReadVariable(int line, const std::string& value) {
-  YamlBuilder inside(environment_, log_);
+YamlBuilder::Built YamlBuilder::ReadVariable(int line, const std::string& text,
+                                             const std::string& value) {
+  FaultLog faults("");
+  YamlBuilder inside(environment_, faults);
   inside.outer_depth_ = outer_depth_ + open_.size();
   inside.nodes_ = nodes_;
   inside.value_line_ = line;
+  inside.value_text_ = text;
   const bool is_yaml = !ParseYaml(value, inside).has_value();
-  nodes_ = std::min(inside.nodes_, kYamlNodesMax);
-  has_failed_ = !inside.is_good();
-  if (is_yaml && inside.root_.node) {
-    return std::move(inside.root_);
+  if (is_yaml) {
+    for (const Fault& fault : faults.faults()) {
+      log_.Refuse(fault.line, fault.key, fault.message);
+    }
+    nodes_ = inside.nodes_;
+    has_failed_ = !inside.is_good();
+    if (inside.root_.node) {
+      return std::move(inside.root_);
+    }
   }
   auto node = std::make_shared<YamlNode>();
   if (!is_yaml) {

@@ -70,7 +70,7 @@ class YamlBuilder : public YamlEvents {
   void TakeEntries(Open& open, const YamlNode& from, int line);
   void CloseMapping(Open& open);
   Built Expand(int line, const std::string& text, bool is_string);
-  Built ReadVariable(int line, const std::string& value);
+  Built ReadVariable(int line, const std::string& text, const std::string& value);
   void Refuse(int line, std::string_view message);
 
   bool AwaitsKey() const {
@@ -87,6 +87,7 @@ class YamlBuilder : public YamlEvents {
   std::size_t nodes_ = 0;
   std::size_t outer_depth_ = 0;  // levels around a variable's value
   int value_line_ = 0;           // not 0: this reads a variable's value, which stands on that line
+  std::string value_text_;       // then: how the file refers to it
   bool has_failed_ = false;
 };
 
