@@ -82,6 +82,7 @@ class AresChannel::State : public std::enable_shared_from_this<State> {
   void Query(const std::string& name, std::uint16_t type, Callback callback);
 
   const SearchRules& search_rules() const { return search_rules_; }
+  std::size_t server_count() const { return server_count_; }
   bool used_tcp() const { return used_tcp_; }
 
  private:
@@ -104,6 +105,7 @@ class AresChannel::State : public std::enable_shared_from_this<State> {
   static void OnAnswer(void* pending, int status, int timeouts, unsigned char* bytes, int size);
 
   void ReadSearchRules();
+  void CountServers();
   void WatchSocket(ares_socket_t fd, bool readable, bool writable);
   void WaitForRead(const std::shared_ptr<Watch>& watch);
   void WaitForWrite(const std::shared_ptr<Watch>& watch);
@@ -114,6 +116,7 @@ class AresChannel::State : public std::enable_shared_from_this<State> {
   asio::steady_timer timer_;
   std::map<ares_socket_t, std::shared_ptr<Watch>> watches_;
   SearchRules search_rules_;
+  std::size_t server_count_ = 0;
   bool used_tcp_ = false;
   bool closing_ = false;
   ares_channel channel_ = nullptr;
@@ -121,7 +124,7 @@ class AresChannel::State : public std::enable_shared_from_this<State> {
 
 std::string AresChannel::State::Open(const AresChannelOptions& options) {
   ares_options ares{};
-  ares.flags = ARES_FLAG_EDNS;
+  ares.flags = ARES_FLAG_EDNS | (options.pass_over_failing_servers ? 0 : ARES_FLAG_NOCHECKRESP);
   ares.timeout = static_cast<int>(options.timeout.count());
   ares.tries = options.tries;
   ares.ednspsz = kUdpPayloadBytes;
@@ -142,6 +145,7 @@ std::string AresChannel::State::Open(const AresChannelOptions& options) {
     }
   }
   ReadSearchRules();
+  CountServers();
   return {};
 }
 
@@ -155,6 +159,16 @@ void AresChannel::State::ReadSearchRules() {
     search_rules_.dots_min = saved.ndots;
   }
   ares_destroy_options(&saved);
+}
+
+void AresChannel::State::CountServers() {
+  ares_addr_port_node* servers = nullptr;
+  if (ares_get_servers_ports(channel_, &servers) == ARES_SUCCESS) {
+    for (const ares_addr_port_node* node = servers; node != nullptr; node = node->next) {
+      ++server_count_;
+    }
+    ares_free_data(servers);
+  }
 }
 
 void AresChannel::State::Query(const std::string& name, std::uint16_t type, Callback callback) {
@@ -299,6 +313,8 @@ void AresChannel::Query(const std::string& name, std::uint16_t type, Callback ca
 const AresChannel::SearchRules& AresChannel::search_rules() const {
   return state_->search_rules();
 }
+
+std::size_t AresChannel::server_count() const { return state_->server_count(); }
 
 bool AresChannel::used_tcp() const { return state_->used_tcp(); }
 

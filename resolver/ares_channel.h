@@ -9,6 +9,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,6 +25,10 @@ struct AresChannelOptions {
   std::chrono::milliseconds timeout{1000};  // of the first try; later tries wait longer
   int tries = 2;                            // per server
   std::vector<std::string> servers;         // "ip", "ip:port", "[v6]:port"; empty: resolv.conf
+  // False: the first server that answers is believed, SERVFAIL and REFUSED included. True: such an
+  // answer makes c-ares ask the next server; when all of them fail it no longer knows why and the
+  // outcome is kConnectionRefused.
+  bool pass_over_failing_servers = false;
 };
 
 class AresChannel {
@@ -51,6 +56,8 @@ class AresChannel {
     int dots_min = 1;
   };
   const SearchRules& search_rules() const;
+
+  std::size_t server_count() const;
 
   // True once a question has gone over TCP, which happens only after a truncated answer.
   bool used_tcp() const;

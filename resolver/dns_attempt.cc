@@ -21,6 +21,12 @@ Outcome Worse(Outcome a, Outcome b) {
   return a == Outcome::kNoData ? a : b;
 }
 
+// Answers after which another server may know better.
+bool IsFailingServer(Outcome outcome) {
+  return outcome == Outcome::kServFail || outcome == Outcome::kRefused ||
+         outcome == Outcome::kOther;
+}
+
 std::optional<std::uint32_t> Smaller(std::optional<std::uint32_t> a,
                                      std::optional<std::uint32_t> b) {
   if (!a || !b) {
@@ -53,7 +59,8 @@ DnsAttempt::~DnsAttempt() = default;
 
 void DnsAttempt::Start() {
   auto channel = AresChannel::Make(
-      executor_, AresChannelOptions{options_.timeout, options_.tries, options_.servers});
+      executor_, AresChannelOptions{options_.timeout, options_.tries, options_.servers,
+                                    first_round_.has_value()});
   if (!channel) {
     boost::asio::post(executor_, [weak = std::weak_ptr(self_), fault = channel.error()] {
       if (const auto self = weak.lock()) {
@@ -98,8 +105,10 @@ void DnsAttempt::OnServices(const DnsAnswer& answer) {
   report_.ttl = answer.ttl;
   if (answer.services.empty()) {
     const Outcome outcome = saw_no_data_ && nothing_here ? Outcome::kNoData : answer.outcome;
-    report_.v4 = report_.v6 = outcome;
-    FinishWith(outcome, "SRV " + std::string(OutcomeName(outcome)));
+    report_.outcome = report_.v4 = report_.v6 = outcome;
+    answer_.v4_known = answer_.v6_known = IsAuthentic(outcome);
+    saw_failing_server_ = IsFailingServer(outcome);
+    FinishRound();
     return;
   }
   std::map<std::string, std::vector<std::uint16_t>> targets;
@@ -130,16 +139,14 @@ void DnsAttempt::OnHosts(const std::vector<HostAnswer>& answers) {
   answer_.endpoints = MakeEndpointSet(std::move(found), &report_.cut);
   report_.records = answer_.endpoints.size();
   report_.outcome = Worse(report_.v4, report_.v6);
-  if (report_.outcome != Outcome::kSuccess || !answer_.v4_known || !answer_.v6_known) {
-    report_.detail = std::string("A ").append(OutcomeName(report_.v4));
-    report_.detail.append(", AAAA ").append(OutcomeName(report_.v6));
-  }
-  Finish();
+  FinishRound();
 }
 
 void DnsAttempt::AddHost(std::size_t index, const HostAnswer& host, std::vector<Endpoint>& found) {
   answer_.v4_known = answer_.v4_known && IsAuthentic(host.v4.outcome);
   answer_.v6_known = answer_.v6_known && IsAuthentic(host.v6.outcome);
+  saw_failing_server_ = saw_failing_server_ || IsFailingServer(host.v4.outcome) ||
+                        IsFailingServer(host.v6.outcome);
   report_.v4 = Worse(report_.v4, host.v4.outcome);
   report_.v6 = Worse(report_.v6, host.v6.outcome);
   report_.unusable += host.v4.unusable + host.v6.unusable;
@@ -159,9 +166,45 @@ void DnsAttempt::AddHost(std::size_t index, const HostAnswer& host, std::vector<
 
 void DnsAttempt::FinishWith(Outcome outcome, std::string detail) {
   answer_.endpoints.clear();
-  report_.outcome = outcome;
+  report_.outcome = report_.v4 = report_.v6 = outcome;
   report_.detail = std::move(detail);
   Finish();
+}
+
+void DnsAttempt::FinishRound() {
+  if (WantsSecondRound()) {
+    StartSecondRound();
+    return;
+  }
+  // In a second round c-ares cannot tell why nobody answered; the first round could.
+  if (first_round_) {
+    const auto restore = [](Outcome& outcome, Outcome first) {
+      outcome = outcome == Outcome::kConnectionRefused ? first : outcome;
+    };
+    restore(report_.outcome, first_round_->outcome);
+    restore(report_.v4, first_round_->v4);
+    restore(report_.v6, first_round_->v6);
+  }
+  if (report_.outcome != Outcome::kSuccess || !answer_.v4_known || !answer_.v6_known) {
+    report_.detail = std::string(OutcomeName(report_.v4)).append(" for IPv4, ");
+    report_.detail.append(OutcomeName(report_.v6)).append(" for IPv6");
+  }
+  Finish();
+}
+
+bool DnsAttempt::WantsSecondRound() const {
+  return !first_round_ && saw_failing_server_ && channel_->server_count() > 1;
+}
+
+void DnsAttempt::StartSecondRound() {
+  first_round_ = std::exchange(report_, ResolutionReport());
+  report_.hostname = options_.hostname;
+  answer_ = EndpointAnswer();
+  ports_.clear();
+  next_service_name_ = 0;
+  saw_no_data_ = false;
+  batch_.reset();
+  Start();
 }
 
 void DnsAttempt::Finish() {

@@ -1,5 +1,6 @@
 // DnsAttempt: one resolution of a DnsOptions from the first question to the report. With `srv` the
-// SRV records first, then the addresses of their targets.
+// SRV records first, then the addresses of their targets. The first server is believed unless it says
+// SERVFAIL or the like and there are others: then all is asked once more, passing over such servers.
 //
 // Thread safety: one thread, the executor's.
 // Ownership: owns its channel. Destroying the attempt cancels it without a callback.
@@ -43,6 +44,9 @@ class DnsAttempt {
   void OnHosts(const std::vector<HostAnswer>& answers);
   void AddHost(std::size_t index, const HostAnswer& host, std::vector<Endpoint>& found);
   void FinishWith(Outcome outcome, std::string detail);
+  void FinishRound();
+  bool WantsSecondRound() const;
+  void StartSecondRound();
   void Finish();
 
   boost::asio::any_io_executor executor_;
@@ -59,6 +63,8 @@ class DnsAttempt {
   std::unique_ptr<HostBatch> batch_;
   EndpointAnswer answer_;
   ResolutionReport report_;
+  bool saw_failing_server_ = false;
+  std::optional<ResolutionReport> first_round_;  // once there is a second
   std::shared_ptr<DnsAttempt*> self_;  // handlers hold it weakly
 };
 
