@@ -16,8 +16,6 @@ constexpr std::uint16_t kSettingHeaderTableSize = 1;
 constexpr std::uint32_t kHeaderTableDefault = 4096;
 constexpr std::uint32_t kErrorNone = 0;
 constexpr std::size_t kIovecsMax = 128;
-constexpr std::string_view kPath =
-    "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 // RFC 7541: the newest entry of the dynamic table, and the first octets of the two representations used.
 constexpr std::uint8_t kNewestEntry = 62;
 constexpr std::uint8_t kIndexed = 0x80;
@@ -54,11 +52,11 @@ std::string& LoadConnection::ControlBytes() {
 std::string LoadConnection::HeaderBlock() {
   std::vector<std::pair<std::string_view, std::string_view>> fields = {
       {":method", "POST"},          {":scheme", "http"},
-      {":path", kPath},             {":authority", "spanring.bench"},
-      {"te", "trailers"},           {"content-type", "application/grpc"},
+      {":path", options_.path},            {":authority", "spanring.bench"},
+      {"te", "trailers"},           {"content-type", options_.content_type},
       {"user-agent", "spanring-load-generator"},
   };
-  if (options_.gzip) fields.emplace_back("grpc-encoding", "gzip");
+  if (!options_.encoding.empty()) fields.emplace_back("grpc-encoding", options_.encoding);
   if (!options_.grpc_timeout.empty()) fields.emplace_back("grpc-timeout", options_.grpc_timeout);
   std::string block;
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -88,8 +86,9 @@ void LoadConnection::Issue() {
   next_stream_id_ += 2;
   Stream& stream = streams_[stream_id];
   stream.request = source_.Next(gate_.SpansLeft());
-  const auto size = static_cast<std::uint32_t>(stream.request.bytes.size());
-  stream.prefix[0] = options_.gzip ? 1 : 0;
+  const std::uint32_t size = options_.announced_bytes.value_or(
+      static_cast<std::uint32_t>(stream.request.bytes.size()));
+  stream.prefix[0] = options_.encoding.empty() ? 0 : 1;
   for (int i = 0; i < 4; ++i) stream.prefix[1 + i] = static_cast<std::uint8_t>(size >> (24 - 8 * i));
   stream.window = peer_initial_window_;
   stream.start = Clock::now();

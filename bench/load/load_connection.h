@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -30,8 +31,12 @@ class LoadConnection final : private FrameVisitor {
  public:
   struct Options {
     std::uint32_t in_flight = 8;
-    bool gzip = false;
-    std::string grpc_timeout;  // as on the wire ("10S"); empty: none
+    std::string encoding = {};      // of the bodies, "gzip"; empty: none
+    std::string grpc_timeout = {};  // as on the wire ("10S"); empty: none
+    std::string path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    std::string content_type = "application/grpc";
+    // What the gRPC prefix says about the size, for a client that lies.
+    std::optional<std::uint32_t> announced_bytes = {};
   };
 
   // Takes `fd`, connected and non-blocking, and closes it in the destructor. The references outlive the

@@ -1,5 +1,7 @@
 // load_generator: sends OTLP/gRPC requests to one address, keeps a number in flight, judges every answer and
-// prints one line of JSON. Exit code 0: every request was answered OK; 1: some were not; 2: bad use.
+// prints one line of JSON. SIGTERM and SIGINT end it early: nothing more is issued, answers are awaited.
+// Exit code 0: every request was answered OK; 1: some were not; 2: bad use.
+#include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@ namespace bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+volatile sig_atomic_t stop_requested = 0;
 
 struct LoadOptions {
   std::string target;
@@ -48,7 +52,7 @@ class Gate final : public IssueGate {
   }
   // Nothing more will be issued.
   bool Finished() const {
-    return (options_.requests > 0 && results_.issued >= options_.requests) ||
+    return stop_requested != 0 || (options_.requests > 0 && results_.issued >= options_.requests) ||
            (options_.spans > 0 && results_.spans_sent >= options_.spans) ||
            (options_.seconds > 0 && Elapsed() >= options_.seconds);
   }
@@ -216,7 +220,7 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   SourceOptions& source = options.source;
   if (source.spans_min == 0) source.spans_min = source.spans_max;
-  options.connection.gzip = source.gzip;
+  if (source.gzip) options.connection.encoding = "gzip";
   const auto target = ParseAddress(options.target);
   const bool bounded = options.requests > 0 || options.spans > 0 || options.seconds > 0;
   if (!target || !bounded || source.spans_max == 0 || source.pool == 0 || source.resources_max == 0 ||
@@ -225,6 +229,9 @@ int Main(int argc, char** argv) {
                          "--seconds, --total-spans (the last with --fresh)\n");
     return 2;
   }
+  signal(SIGTERM, [](int) { stop_requested = 1; });
+  signal(SIGINT, [](int) { stop_requested = 1; });
+  signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
   LoadResults results;
   LoadGenerator generator(options);

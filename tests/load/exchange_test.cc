@@ -36,7 +36,7 @@ struct Exchange {
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     UpToSpans gate(results);
     const auto source = MakeFreshSource({.spans_min = 1, .spans_max = 300, .resources_max = 3, .gzip = gzip});
-    LoadConnection client(fds[0], {.in_flight = 7, .gzip = gzip, .grpc_timeout = "10S"}, gate, *source,
+    LoadConnection client(fds[0], {.in_flight = 7, .encoding = gzip ? "gzip" : "", .grpc_timeout = "10S"}, gate, *source,
                           results);
     SinkConnection server(fds[1], listener);
     std::vector<std::uint8_t> buffer(FrameReader::kBufferBytes);

@@ -1,0 +1,179 @@
+#include "tests/abuse/attack.h"
+
+#include <isa-l/igzip_lib.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+
+#include "bench/load/request_source.h"
+#include "bench/load/socket.h"
+
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int MillisecondsUntil(Clock::time_point end) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+  return static_cast<int>(std::max<std::int64_t>(0, left.count()));
+}
+
+int ConnectTo(std::uint16_t port) {
+  const auto address = ParseAddress("127.0.0.1:" + std::to_string(port));
+  return address ? Connect(*address) : -1;
+}
+
+// Hands out given bodies, once each.
+class GivenBodies final : public RequestSource, public IssueGate {
+ public:
+  explicit GivenBodies(const std::vector<Body>& bodies) : bodies_(bodies) {}
+
+  Request Next(std::uint64_t) override {
+    return {.bytes = bodies_[next_++], .storage = {}, .spans = 0};
+  }
+  void Recycle(Request) override {}
+  std::uint64_t end_span_number() const override { return 0; }
+  std::uint64_t end_trace_number() const override { return 0; }
+  bool MayIssue() override { return next_ < bodies_.size(); }
+  std::uint64_t SpansLeft() override { return 0; }
+
+ private:
+  const std::vector<Body>& bodies_;
+  std::size_t next_ = 0;
+};
+
+std::uint64_t StatusKib(int pid, const std::string& key) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.rfind(key + ":", 0) == 0) return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10);
+  }
+  return 0;
+}
+
+}  // namespace
+
+LoadResults SendBodies(std::uint16_t port, const LoadConnection::Options& options,
+                       const std::vector<Body>& bodies, std::chrono::milliseconds deadline) {
+  LoadResults results;
+  const int fd = ConnectTo(port);
+  if (fd < 0) {
+    results.Fail("no connection", "");
+    return results;
+  }
+  GivenBodies given(bodies);
+  LoadConnection connection(fd, options, given, given, results);
+  std::vector<std::uint8_t> buffer(FrameReader::kBufferBytes);
+  const Clock::time_point end = Clock::now() + deadline;
+  while (connection.usable() && Clock::now() < end) {
+    connection.Fill();
+    const bool wants_write = connection.Flush();
+    if (!given.MayIssue() && connection.in_flight() == 0) break;
+    pollfd waiting{fd, static_cast<short>(POLLIN | (wants_write ? POLLOUT : 0)), 0};
+    poll(&waiting, 1, MillisecondsUntil(end));
+    if ((waiting.revents & ~POLLOUT) != 0) connection.OnReadable(buffer);
+  }
+  for (std::size_t i = 0; i < connection.in_flight(); ++i) results.Fail("unanswered", "");
+  return results;
+}
+
+bool SendBytes(std::uint16_t port, const std::string& bytes, std::chrono::milliseconds deadline) {
+  const int fd = ConnectTo(port);
+  if (fd < 0) return false;
+  const Clock::time_point end = Clock::now() + deadline;
+  std::size_t sent = 0;
+  bool closed = false;
+  char sink[4096];
+  while (!closed && Clock::now() < end) {
+    pollfd waiting{fd, static_cast<short>(POLLIN | (sent < bytes.size() ? POLLOUT : 0)), 0};
+    if (poll(&waiting, 1, MillisecondsUntil(end)) <= 0) break;
+    if ((waiting.revents & POLLOUT) != 0) {
+      const ssize_t size = send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (size < 0 && errno != EAGAIN) closed = true;
+      if (size > 0) sent += static_cast<std::size_t>(size);
+    }
+    if ((waiting.revents & ~POLLOUT) != 0) {
+      const ssize_t size = recv(fd, sink, sizeof(sink), 0);
+      closed = closed || size == 0 || (size < 0 && errno != EAGAIN);
+    }
+  }
+  close(fd);
+  return closed;
+}
+
+SilentCrowd::~SilentCrowd() {
+  for (const int fd : fds_) close(fd);
+}
+
+std::size_t SilentCrowd::Open(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const int fd = ConnectTo(port_);
+    if (fd < 0) break;
+    fds_.push_back(fd);
+    std::string said;
+    if (i % 10 == 1) said = kClientPreface.substr(0, 1 + i % 23);
+    if (i % 10 == 2) said = std::string(kClientPreface) + std::string("\0\0\x40\x01", 4);
+    if (!said.empty()) (void)!send(fd, said.data(), said.size(), MSG_NOSIGNAL);
+  }
+  return fds_.size();
+}
+
+std::size_t SilentCrowd::Closed() const {
+  std::size_t closed = 0;
+  char sink[256];
+  for (const int fd : fds_) {
+    ssize_t size = 1;
+    while (size > 0) size = recv(fd, sink, sizeof(sink), MSG_DONTWAIT);
+    if (size == 0 || errno != EAGAIN) ++closed;
+  }
+  return closed;
+}
+
+Body GzipBomb(std::uint64_t plain_bytes) {
+  std::vector<std::uint8_t> zeros(1 << 20);
+  std::vector<std::uint8_t> work(ISAL_DEF_LVL3_DEFAULT);
+  Body out(plain_bytes / 100 + 4096);
+  isal_zstream stream;
+  isal_deflate_init(&stream);
+  stream.gzip_flag = IGZIP_GZIP;
+  stream.flush = NO_FLUSH;
+  stream.level = 3;
+  stream.level_buf = work.data();
+  stream.level_buf_size = static_cast<std::uint32_t>(work.size());
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<std::uint32_t>(out.size());
+  for (std::uint64_t left = plain_bytes; left > 0;) {
+    const std::uint64_t take = std::min<std::uint64_t>(left, zeros.size());
+    left -= take;
+    stream.next_in = zeros.data();
+    stream.avail_in = static_cast<std::uint32_t>(take);
+    stream.end_of_stream = left == 0 ? 1 : 0;
+    if (isal_deflate(&stream) != COMP_OK) std::abort();
+  }
+  if (stream.internal_state.state != ZSTATE_END) std::abort();
+  out.resize(out.size() - stream.avail_out);
+  return out;
+}
+
+std::uint64_t ResidentKib(int pid) { return StatusKib(pid, "VmRSS"); }
+std::uint64_t PeakKib(int pid) { return StatusKib(pid, "VmHWM"); }
+
+void ResetPeak(int pid) {
+  std::ofstream("/proc/" + std::to_string(pid) + "/clear_refs") << "5";
+}
+
+std::string Describe(const LoadResults& results) {
+  std::string out;
+  if (results.ok > 0) out = "ok x " + std::to_string(results.ok);
+  for (const auto& [code, count] : results.errors) {
+    out += (out.empty() ? "" : ", ") + code + " x " + std::to_string(count);
+  }
+  return out.empty() ? "nothing" : out;
+}
+
+}  // namespace bench
