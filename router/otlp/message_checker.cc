@@ -51,29 +51,45 @@ constexpr ContentTable MakeContentTable() {
   return table;
 }
 constexpr ContentTable kContents = MakeContentTable();
+constexpr std::uint8_t kAttribute =
+    static_cast<std::uint8_t>(std::uint8_t{kMessage} + std::uint8_t{MessageChecker::kKeyValue});
 
-// The usual attribute, recognised without the general walk: a key below 128 bytes, then one scalar
-// value below 126 bytes. False says nothing about validity.
+// The usual attribute, recognised without the general walk: an ASCII key, then one scalar value,
+// both short. False says nothing about validity.
 bool IsPlainAttribute(const std::uint8_t* p, const std::uint8_t* end, bool check_utf8) {
   if (end - p < 6 || p[0] != 0x0A || p[1] >= 0x80) return false;
-  const std::uint8_t* const key = p + 2;
-  const std::uint32_t key_bytes = p[1];
-  if (end - key < static_cast<std::ptrdiff_t>(key_bytes) + 4) return false;
-  const std::uint8_t* const value = key + key_bytes + 2;
-  if (value[-2] != 0x12 || value[-1] != end - value) return false;
-  if (check_utf8 && !IsValidUtf8(key, key_bytes)) return false;
-  const std::ptrdiff_t rest = end - value - 2;  // after the value's tag and one byte
-  switch (value[0]) {
-    case 0x0A:
-      return value[1] == rest && (!check_utf8 || IsValidUtf8(value + 2, value[1]));
-    case 0x10:
-    case 0x18:
-      return (rest == 0 && value[1] < 0x80) || (rest == 1 && value[1] >= 0x80 && value[2] < 0x80);
-    case 0x21:
-      return rest == 7;
-    default:
-      return false;
+  const std::uint8_t* const key_end = p + 2 + p[1];
+  if (end - key_end < 4 || key_end[0] != 0x12) return false;
+  const std::uint8_t* const value = key_end + 2;
+  const std::ptrdiff_t value_bytes = end - value;
+  if (key_end[1] != value_bytes) return false;
+  if (value[0] == 0x0A) {
+    // Tags and lengths of this shape are ASCII too: one look at the whole attribute does for both
+    // strings.
+    return value[1] == value_bytes - 2 &&
+           (!check_utf8 || IsAscii(p, static_cast<std::size_t>(end - p)));
   }
+  if (check_utf8 && !IsAscii(p, static_cast<std::size_t>(key_end - p))) return false;
+  if (value[0] == 0x10 || value[0] == 0x18) {
+    for (std::ptrdiff_t i = 1; i < value_bytes - 1; ++i) {
+      if (value[i] < 0x80) return false;
+    }
+    return value_bytes <= 1 + wire::kVarintBytesMax && end[-1] < 0x80;
+  }
+  return value[0] == 0x21 && value_bytes == 9;
+}
+
+// Skips the plain attributes that begin at `p`, each a field with the one-byte tag `tag`.
+[[gnu::noinline]] const std::uint8_t* SkipPlainAttributes(const std::uint8_t* p,
+                                                          const std::uint8_t* end,
+                                                          std::uint32_t tag, bool check_utf8) {
+  while (end - p >= 2 && p[0] == tag && p[1] < 0x80) {
+    const std::uint8_t* const content = p + 2;
+    const std::uint8_t length = p[1];
+    if (end - content < length || !IsPlainAttribute(content, content + length, check_utf8)) break;
+    p = content + length;
+  }
+  return p;
 }
 
 }  // namespace
@@ -101,61 +117,57 @@ const std::uint8_t* MessageChecker::Walk(Frame frame, const std::uint8_t* p, int
       frame = outer[--depth];
       continue;
     }
+    const std::uint8_t* const field_begin = p;
     std::uint32_t tag = 0;
     p = wire::ReadTag(p, frame.end, tag, error_);
     if (p == nullptr) return nullptr;
-    switch (tag & 7) {
-      case wire::kLengthDelimited: {
-        std::uint32_t length = 0;
-        p = wire::ReadLength(p, frame.end, length, error_);
-        if (p == nullptr) return nullptr;
-        const std::uint8_t* const content_end = p + length;
-        const std::uint32_t field = tag >> 3;
-        std::uint8_t content = kOpaque;
-        if (field <= kFieldMax) content = kContents[frame.type][field];
-        if (content >= kMessage) {
-          const Type type = static_cast<Type>(content - kMessage);
-          if (depth == depth_left) return wire::Fail(WireError::kTooDeep, error_);
-          if (type == kKeyValue && depth_left - depth >= 2 &&
-              IsPlainAttribute(p, content_end, check_utf8_)) {
-            p = content_end;
-            break;
-          }
-          outer[depth++] = frame;
-          frame = {content_end, 0, type};
-          break;
+    // Comparisons, most frequent first, and no switch: an indirect jump per field costs more than
+    // the field.
+    const std::uint32_t wire_type = tag & 7;
+    if (wire_type == wire::kLengthDelimited) [[likely]] {
+      const std::uint32_t field = tag >> 3;
+      std::uint8_t content = kOpaque;
+      if (field <= kFieldMax) content = kContents[frame.type][field];
+      if (content == kAttribute && depth_left - depth >= 2) {
+        const std::uint8_t* const behind =
+            SkipPlainAttributes(field_begin, frame.end, tag, check_utf8_);
+        if (behind != field_begin) {
+          p = behind;
+          continue;
         }
-        if (content == kString) {
-          if (check_utf8_ && !IsValidUtf8(p, length)) {
-            return wire::Fail(WireError::kInvalidUtf8, error_);
-          }
-        } else if (content == kTraceId) {
-          trace_id_ = {p, length};
-        }
-        p = content_end;
-        break;
       }
-      case wire::kVarint:
-        p = wire::SkipVarint(p, frame.end, error_);
-        break;
-      case wire::kFixed64:
-        p = wire::SkipFixed(p, frame.end, 8, error_);
-        break;
-      case wire::kFixed32:
-        p = wire::SkipFixed(p, frame.end, 4, error_);
-        break;
-      case wire::kStartGroup:
+      std::uint32_t length = 0;
+      p = wire::ReadLength(p, frame.end, length, error_);
+      if (p == nullptr) return nullptr;
+      if (content >= kMessage) {
         if (depth == depth_left) return wire::Fail(WireError::kTooDeep, error_);
         outer[depth++] = frame;
-        frame = {frame.end, tag + 1, kUnknown};
-        break;
-      case wire::kEndGroup:
-        if (tag != frame.end_tag) return wire::Fail(WireError::kUnmatchedGroup, error_);
-        if (depth == 0) return p;
-        frame = outer[--depth];
-        break;
-      default:
-        return wire::Fail(WireError::kBadWireType, error_);
+        frame = {p + length, 0, static_cast<Type>(content - kMessage)};
+        continue;
+      }
+      if (content == kString && check_utf8_ && !IsValidUtf8(p, length)) {
+        return wire::Fail(WireError::kInvalidUtf8, error_);
+      }
+      if (content == kTraceId) trace_id_ = {p, length};
+      p += length;
+      continue;
+    }
+    if (wire_type == wire::kVarint) {
+      p = wire::SkipVarint(p, frame.end, error_);
+    } else if (wire_type == wire::kFixed64) {
+      p = wire::SkipFixed(p, frame.end, 8, error_);
+    } else if (wire_type == wire::kFixed32) {
+      p = wire::SkipFixed(p, frame.end, 4, error_);
+    } else if (wire_type == wire::kStartGroup) {
+      if (depth == depth_left) return wire::Fail(WireError::kTooDeep, error_);
+      outer[depth++] = frame;
+      frame = {frame.end, tag + 1, kUnknown};
+    } else if (wire_type == wire::kEndGroup) {
+      if (tag != frame.end_tag) return wire::Fail(WireError::kUnmatchedGroup, error_);
+      if (depth == 0) return p;
+      frame = outer[--depth];
+    } else {
+      return wire::Fail(WireError::kBadWireType, error_);
     }
     if (p == nullptr) return nullptr;
   }

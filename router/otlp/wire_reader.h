@@ -6,8 +6,8 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "router/otlp/wire_error.h"
 
@@ -32,49 +32,33 @@ inline const std::uint8_t* Fail(WireError reason, WireError& error) {
   return nullptr;
 }
 
+// What does not fit in one byte.
+const std::uint8_t* ReadLongTag(const std::uint8_t* p, const std::uint8_t* end, std::uint32_t& tag,
+                                WireError& error);
+const std::uint8_t* ReadLongLength(const std::uint8_t* p, const std::uint8_t* end,
+                                   std::uint32_t& length, WireError& error);
+const std::uint8_t* SkipLongVarint(const std::uint8_t* p, const std::uint8_t* end,
+                                   WireError& error);
+
 // REQUIRES: p < end.
 inline const std::uint8_t* ReadTag(const std::uint8_t* p, const std::uint8_t* end,
                                    std::uint32_t& tag, WireError& error) {
-  if (*p < 0x80) [[likely]] {
-    tag = *p;
-    return tag >= 8 ? p + 1 : Fail(WireError::kBadTag, error);
-  }
-  std::uint32_t value = *p & 0x7Fu;
-  for (int i = 1; i < kTagBytesMax; ++i) {
-    if (end - p <= i) return Fail(WireError::kTruncated, error);
-    value |= (p[i] & 0x7Fu) << (7 * i);
-    if (p[i] < 0x80) {
-      tag = value;
-      return value >= 8 ? p + i + 1 : Fail(WireError::kBadTag, error);
-    }
-  }
-  return Fail(WireError::kBadTag, error);
+  if (*p >= 0x80) return ReadLongTag(p, end, tag, error);
+  tag = *p;
+  return tag >= 8 ? p + 1 : Fail(WireError::kBadTag, error);
 }
 
 // Also checks that `length` bytes are there.
 inline const std::uint8_t* ReadLength(const std::uint8_t* p, const std::uint8_t* end,
                                       std::uint32_t& length, WireError& error) {
-  std::uint64_t value = 0;
-  for (int i = 0;; ++i) {
-    if (i == kTagBytesMax) return Fail(WireError::kBadLength, error);
-    if (p == end) return Fail(WireError::kTruncated, error);
-    const std::uint8_t byte = *p++;
-    value |= static_cast<std::uint64_t>(byte & 0x7Fu) << (7 * i);
-    if (byte < 0x80) break;
-  }
-  if (value > kLengthMax) return Fail(WireError::kBadLength, error);
-  if (value > static_cast<std::uint64_t>(end - p)) return Fail(WireError::kTruncated, error);
-  length = static_cast<std::uint32_t>(value);
-  return p;
+  if (p == end || *p >= 0x80) return ReadLongLength(p, end, length, error);
+  length = *p++;
+  return end - p >= static_cast<std::ptrdiff_t>(length) ? p : Fail(WireError::kTruncated, error);
 }
 
 inline const std::uint8_t* SkipVarint(const std::uint8_t* p, const std::uint8_t* end,
                                       WireError& error) {
-  for (int i = 0; i < kVarintBytesMax; ++i) {
-    if (p == end) return Fail(WireError::kTruncated, error);
-    if (*p++ < 0x80) return p;
-  }
-  return Fail(WireError::kBadVarint, error);
+  return p != end && *p < 0x80 ? p + 1 : SkipLongVarint(p, end, error);
 }
 
 inline const std::uint8_t* SkipFixed(const std::uint8_t* p, const std::uint8_t* end, int bytes,
