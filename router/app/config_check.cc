@@ -207,14 +207,20 @@ class Walk {
     } else if (key.type == ValueType::kComponents) {
       Components(node, key.path, shown);
     } else if (key.type == ValueType::kSectionList) {
-      const std::string section = std::string(key.path) + "[]";
-      for (std::size_t i = 0; i < node.items.size(); ++i) {
-        const std::string shown_item = shown + "[" + std::to_string(i) + "]";
-        if (const YamlNode& item = *node.items[i]; item.kind == Kind::kMapping) {
-          Section(item, section, shown_item, is_quiet);
-        } else {
-          log_.Refuse(item.line, shown_item, Expected("a map", item).value().message);
-        }
+      SectionList(node, key, shown, is_quiet);
+    }
+  }
+
+  void SectionList(const YamlNode& node, const ConfigKey& key, const std::string& shown,
+                   bool is_quiet) {
+    const std::string section = std::string(key.path) + "[]";
+    for (std::size_t i = 0; i < node.items.size() && !log_.is_full(); ++i) {
+      const std::string shown_item = shown + "[" + std::to_string(i) + "]";
+      const YamlNode& item = *node.items[i];
+      if (item.kind == Kind::kMapping) {
+        Section(item, section, shown_item, is_quiet);
+      } else {
+        log_.Refuse(item.line, shown_item, Expected("a map", item).value().message);
       }
     }
   }
@@ -224,9 +230,9 @@ class Walk {
     const bool shows_value = entry.value->kind == Kind::kScalar && key.type != ValueType::kHeaders;
     std::string hint = shows_value ? "the value is " + ShownValue(*entry.value) : "";
     if (key.type == ValueType::kChoice && shows_value) {
-      const std::string_view meant = NearestWord(entry.value->text, key.choices);
+      const std::string meant = NearestWord(entry.value->text, key.choices);
       if (!meant.empty() && entry.value->variables.empty()) {
-        hint += "; did you mean " + std::string(meant) + "?";
+        hint += "; did you mean " + meant + "?";
       }
     }
     log_.Refuse(entry.line, shown, message, hint);
@@ -261,11 +267,11 @@ class Walk {
 
   void UnknownComponent(const YamlEntry& entry, const std::string& type, std::string_view section,
                         const std::string& shown) {
-    const std::string_view meant = NearestWord(type, NamesIn(section));
+    const std::string meant = NearestWord(type, NamesIn(section));
     if (section == "connectors" || section == "service.pipelines") {
       log_.Refuse(entry.line, shown, "spanring has no such thing; remove it");
     } else if (!meant.empty()) {
-      log_.Refuse(entry.line, shown, "unknown type", "did you mean " + std::string(meant) + "?");
+      log_.Refuse(entry.line, shown, "unknown type", "did you mean " + meant + "?");
     } else {
       log_.Warn(entry.line, shown, "spanring has none of this type; it is not started");
     }
@@ -273,10 +279,10 @@ class Walk {
 
   void Unknown(const YamlEntry& entry, std::string_view section, const std::string& shown) {
     const std::string names = NamesIn(section);
-    const std::string_view meant = NearestWord(entry.key, names);
+    const std::string meant = NearestWord(entry.key, names);
     std::string hint;
     if (!meant.empty()) {
-      hint = "did you mean " + std::string(meant) + "?";
+      hint = "did you mean " + meant + "?";
     } else if (!names.empty() && names.size() <= 120) {
       hint = "known here: " + Commas(names);
     }

@@ -45,7 +45,7 @@ const YamlEntry* ChooseOnly(const YamlNode& root, const Role& role, FaultLog& lo
                "a second " + std::string(role.name),
                "service.pipelines.traces." + std::string(role.section) + " must say which to use");
   }
-  return found.empty() ? nullptr : found.front();
+  return found.size() == 1 ? found.front() : nullptr;
 }
 
 // One name in the pipeline: the component it means, or nullptr and a fault.
@@ -142,7 +142,7 @@ Pipeline ChoosePipeline(const YamlNode& root, FaultLog& log) {
   }
   chosen.receiver = ChooseOnly(root, kReceivers, log);
   chosen.exporter = ChooseOnly(root, kExporters, log);
-  if (chosen.exporter == nullptr) {
+  if (ComponentsOf(root, kExporters).empty()) {
     log.Refuse(LineOf(root, "exporters"), "exporters", "there is no loadbalancing exporter",
                "docs/configuration.md starts with the smallest file that works");
   }

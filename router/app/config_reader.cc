@@ -187,7 +187,8 @@ void ReadMetrics(const YamlNode* telemetry, Config::Metrics& metrics, FaultLog& 
   }
   const YamlNode* reader = readers->items.front().get();
   constexpr std::string_view kPrometheus = "pull.exporter.prometheus";
-  if (FindEntry(reader, kPrometheus) == nullptr && FindEntry(reader, "periodic") == nullptr) {
+  if (reader->kind == YamlNode::Kind::kMapping && FindEntry(reader, kPrometheus) == nullptr &&
+      FindEntry(reader, "periodic") == nullptr) {
     log.Refuse(reader->line, kShown, "a reader needs pull.exporter.prometheus");
   }
   const YamlNode* prometheus = FindValue(reader, kPrometheus);

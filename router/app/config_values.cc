@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -37,21 +38,25 @@ char Folded(char c) {
   return c == '-' ? '_' : c;
 }
 
-// Edit distance (Levenshtein), one row at a time.
+// Edit distance in which swapping two neighbours is one step (optimal string alignment).
 std::size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1);
+  std::vector<std::size_t> last(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) {
-    row[j] = j;
-  }
+  std::iota(last.begin(), last.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
+    row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (Folded(a[i - 1]) == Folded(b[j - 1]) ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+      const auto same = [&](std::size_t x, std::size_t y) { return Folded(a[x]) == Folded(b[y]); };
+      row[j] = std::min({last[j - 1] + (same(i - 1, j - 1) ? 0 : 1), last[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1)) {
+        row[j] = std::min(row[j], before[j - 2] + 1);
+      }
     }
+    before.swap(last);
+    last.swap(row);
   }
-  return row[b.size()];
+  return last[b.size()];
 }
 
 bool IsHostCharacter(char c) {
@@ -177,7 +182,7 @@ std::string FormatAddress(const Config::Address& address) {
   return (is_ipv6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
-std::string_view NearestWord(std::string_view word, std::string_view candidates) {
+std::string NearestWord(std::string_view word, std::string_view candidates) {
   if (word.size() > kWordBytesMax) {
     return {};
   }
@@ -193,7 +198,7 @@ std::string_view NearestWord(std::string_view word, std::string_view candidates)
       best_distance = distance;
     }
   }
-  return best;
+  return std::string(best);
 }
 
 }  // namespace router

@@ -35,6 +35,6 @@ Result<Config::Address> ParseAddress(std::string_view text, std::uint16_t defaul
 std::string FormatAddress(const Config::Address& address);
 
 // The word of `candidates` (separated by '|') that `word` was probably meant to be, or nothing.
-std::string_view NearestWord(std::string_view word, std::string_view candidates);
+std::string NearestWord(std::string_view word, std::string_view candidates);
 
 }  // namespace router
