@@ -1,0 +1,108 @@
+#include "tests/integration/running_router.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <utility>
+
+namespace router::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr seconds kStartMax{20};
+constexpr milliseconds kPollInterval{10};
+
+}  // namespace
+
+RunningRouter::RunningRouter(Options options) {
+  const auto ports = PickFreePorts(3);
+  if (!ports) Abort(ports.error().message);
+  otlp_port_ = (*ports)[0];
+  health_port_ = (*ports)[1];
+  metrics_port_ = (*ports)[2];
+  const auto config = scratch_.Write("spanring.yaml", ConfigText(options));
+  if (!config) Abort(config.error().message);
+  auto process = Process::Start({.command = {SPANRING_BINARY, "--config", *config}});
+  if (!process) Abort(process.error().message);
+  process_ = std::move(*process);
+  if (options.wait_until_ready) WaitUntilReady();
+}
+
+std::string RunningRouter::ConfigText(const Options& options) const {
+  std::string hostnames;
+  for (const std::string& backend : options.backends) hostnames += "\"" + backend + "\", ";
+  const auto port = [](std::uint16_t number) { return std::to_string(number); };
+  std::string text =
+      "receivers: {otlp: {protocols: {grpc: {endpoint: \"127.0.0.1:" + port(otlp_port_) + "\"" +
+      (options.grpc_settings.empty() ? "" : ", " + options.grpc_settings) + "}}}}\n" +
+      "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}" +
+      (options.exporter_settings.empty() ? "" : ", " + options.exporter_settings) +
+      "}}, resolver: {static: {hostnames: [" + hostnames + "]}}}}\n" +
+      "extensions: {health_check: {endpoint: \"127.0.0.1:" + port(health_port_) + "\"}}\n" +
+      "service:\n"
+      "  extensions: [health_check]\n"
+      "  pipelines: {traces: {receivers: [otlp], exporters: [loadbalancing]}}\n"
+      "  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: " +
+      port(metrics_port_) + "}}}}]}}\n";
+  if (!options.spanring_settings.empty()) text += "spanring: {" + options.spanring_settings + "}\n";
+  return text;
+}
+
+void RunningRouter::WaitUntilReady() {
+  const auto until = Clock::now() + kStartMax;
+  while (Clock::now() < until) {
+    if (process_->WaitForExit(kPollInterval)) Abort("spanring ended at once");
+    const auto reply = GetHealth("/readyz");
+    if (reply && reply->status == 200) return;
+  }
+  Abort("spanring was not ready in time");
+}
+
+void RunningRouter::Abort(const std::string& reason) const {
+  std::fprintf(stderr, "%s\n%s", reason.c_str(), process_ ? process_->Output().c_str() : "");
+  std::abort();
+}
+
+Result<HttpReply> RunningRouter::GetHealth(const std::string& path) const {
+  return HttpGet("127.0.0.1", health_port_, path, seconds(5));
+}
+
+Samples RunningRouter::Scrape() const {
+  const auto reply = HttpGet("127.0.0.1", metrics_port_, "/metrics", seconds(5));
+  if (!reply || reply->status != 200) Abort("no metrics");
+  return ParsePrometheus(reply->body);
+}
+
+LedgerSample RunningRouter::ReadLedger(const std::string& column) const {
+  const Samples samples = Scrape();
+  const auto sum = [&](const char* name) { return SumOf(samples, std::string(name) + column); };
+  return {.received = sum("spanring_received_"),
+          .forwarded = sum("spanring_forwarded_"),
+          .rejected = sum("spanring_rejected_"),
+          .refused = sum("spanring_refused_"),
+          .cancelled = sum("spanring_cancelled_"),
+          .in_flight = sum("spanring_in_flight_")};
+}
+
+bool RunningRouter::WaitUntilIdle(milliseconds deadline) {
+  const auto until = Clock::now() + deadline;
+  while (Spans().in_flight != 0 || Requests().in_flight != 0) {
+    if (Clock::now() >= until || process_->WaitForExit(kPollInterval)) return false;
+  }
+  return true;
+}
+
+std::uint64_t RunningRouter::ResidentBytes() const {
+  std::ifstream statm("/proc/" + std::to_string(process_->pid()) + "/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace router::test

@@ -1,0 +1,72 @@
+// RunningRouter: one spanring process with backends behind it, as an integration test wants it.
+//
+// Thread safety: one thread, the one that started it.
+// Ownership: borrows nothing; the destructor kills the process if it still runs.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "router/base/result.h"
+#include "tests/support/http_get.h"
+#include "tests/support/process.h"
+#include "tests/support/scratch.h"
+
+namespace router::test {
+
+// One column of the ledger, spans or requests, as /metrics shows it.
+struct LedgerSample {
+  double received = 0;
+  double forwarded = 0;
+  double rejected = 0;
+  double refused = 0;
+  double cancelled = 0;
+  double in_flight = 0;
+
+  double Missing() const {
+    return received - forwarded - rejected - refused - cancelled - in_flight;
+  }
+};
+
+class RunningRouter {
+ public:
+  struct Options {
+    std::vector<std::string> backends = {};  // "address:port", for the static resolver
+    std::string grpc_settings = {};  // more keys of receivers.otlp.protocols.grpc: "key: value, …"
+    std::string exporter_settings = {};  // more keys of exporters.loadbalancing.protocol.otlp
+    std::string spanring_settings = {};  // keys of the block `spanring`
+    bool wait_until_ready = true;
+  };
+
+  // Aborts the test program with spanring's log when it does not start.
+  explicit RunningRouter(Options options);
+  RunningRouter(const RunningRouter&) = delete;
+  RunningRouter& operator=(const RunningRouter&) = delete;
+
+  std::string endpoint() const { return "127.0.0.1:" + std::to_string(otlp_port_); }
+  Process& process() { return *process_; }
+  // A page of the health listener, or of the metrics listener.
+  Result<HttpReply> GetHealth(const std::string& path) const;
+  Samples Scrape() const;
+  LedgerSample Spans() const { return ReadLedger("spans"); }
+  LedgerSample Requests() const { return ReadLedger("requests"); }
+  // Polls until nothing is in flight; false at the deadline.
+  bool WaitUntilIdle(std::chrono::milliseconds deadline);
+  std::uint64_t ResidentBytes() const;
+
+ private:
+  std::string ConfigText(const Options& options) const;
+  void WaitUntilReady();
+  LedgerSample ReadLedger(const std::string& column) const;
+  [[noreturn]] void Abort(const std::string& reason) const;
+
+  ScratchDirectory scratch_;
+  std::uint16_t otlp_port_ = 0;
+  std::uint16_t health_port_ = 0;
+  std::uint16_t metrics_port_ = 0;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace router::test
