@@ -140,7 +140,7 @@ Result<void> Stage::WaitUntilReady() {
       continue;
     }
     const double backends =
-        test::SumOf(test::ParsePrometheus(metrics->body), "otelcol_loadbalancer_num_backends");
+        test::SumOf(test::ParsePrometheus(metrics->body), "spanring_ring_members");
     if (backends >= static_cast<double>(backends_.size())) return {};
     state = "it knows " + std::to_string(static_cast<int>(backends)) + " of " +
             std::to_string(backends_.size()) + " backends";

@@ -80,13 +80,15 @@ Samples RunningRouter::Scrape() const {
 
 LedgerSample RunningRouter::ReadLedger(const std::string& column) const {
   const Samples samples = Scrape();
-  const auto sum = [&](const char* name) { return SumOf(samples, std::string(name) + column); };
-  return {.received = sum("spanring_received_"),
-          .forwarded = sum("spanring_forwarded_"),
-          .rejected = sum("spanring_rejected_"),
-          .refused = sum("spanring_refused_"),
-          .cancelled = sum("spanring_cancelled_"),
-          .in_flight = sum("spanring_in_flight_")};
+  const auto sum = [&](const std::string& fate) {
+    return SumOf(samples, "spanring_" + fate + "_" + column + "_total");
+  };
+  return {.received = sum("received"),
+          .forwarded = sum("forwarded"),
+          .rejected = sum("rejected"),
+          .refused = sum("refused"),
+          .cancelled = sum("cancelled"),
+          .in_flight = SumOf(samples, "spanring_in_flight_" + column)};
 }
 
 bool RunningRouter::WaitUntilIdle(milliseconds deadline) {
