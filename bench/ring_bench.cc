@@ -1,5 +1,5 @@
-// Rings: nanoseconds per lookup and per build, next to what the time buys: peak/mean load and moved keys.
-// Run: ring_bench --benchmark_counters_tabular=true
+// Rings: nanoseconds per lookup and per build, next to what the time buys: peak/mean load and moved
+// keys. Run: ring_bench --benchmark_counters_tabular=true
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -29,7 +29,8 @@ std::vector<TraceId> RandomIds(std::size_t count) {
 std::vector<RingMember> Members(std::size_t count) {
   std::vector<RingMember> members;
   for (std::size_t i = 0; i < count; ++i) {
-    members.push_back({"10.1." + std::to_string(i / 256) + '.' + std::to_string(i % 256) + ":4317"});
+    members.push_back(
+        {"10.1." + std::to_string(i / 256) + '.' + std::to_string(i % 256) + ":4317"});
   }
   return members;
 }
@@ -82,16 +83,16 @@ void BM_Build(benchmark::State& state, RingAlgorithm algorithm) {
       MovedBetween(ring, BuildRing(algorithm, count + 1), ids) * static_cast<double>(count + 1);
 }
 
-#define RING_BENCH(function, ...)                                                           \
-  BENCHMARK_CAPTURE(function, spanring, RingAlgorithm::kSpanring) __VA_ARGS__;              \
-  BENCHMARK_CAPTURE(function, collector_v1, RingAlgorithm::kCollectorV1) __VA_ARGS__;       \
-  BENCHMARK_CAPTURE(function, collector_v2, RingAlgorithm::kCollectorV2) __VA_ARGS__;       \
+#define RING_BENCH(function, ...)                                                     \
+  BENCHMARK_CAPTURE(function, spanring, RingAlgorithm::kSpanring) __VA_ARGS__;        \
+  BENCHMARK_CAPTURE(function, collector_v1, RingAlgorithm::kCollectorV1) __VA_ARGS__; \
+  BENCHMARK_CAPTURE(function, collector_v2, RingAlgorithm::kCollectorV2) __VA_ARGS__; \
   BENCHMARK_CAPTURE(function, collector_v3, RingAlgorithm::kCollectorV3) __VA_ARGS__
 
 RING_BENCH(BM_OwnerOf, ->Arg(10)->Arg(1000));
 RING_BENCH(BM_OwnerOfLatency, ->Arg(10));
-RING_BENCH(BM_Build,
-           ->Arg(5)->Arg(10)->Arg(50)->Arg(200)->Arg(1000)->Unit(benchmark::kMillisecond));
+RING_BENCH(
+    BM_Build, ->Arg(5)->Arg(10)->Arg(50)->Arg(200)->Arg(1000)->Unit(benchmark::kMillisecond));
 
 }  // namespace
 }  // namespace router

@@ -21,8 +21,8 @@ std::uint8_t* InputPointer(std::span<const std::uint8_t> in) {
   return const_cast<std::uint8_t*>(in.data());
 }
 
-// What the last member's trailer says about its size. True for an honest message of one member; else only a
-// hint that costs a reservation within the limits.
+// What the last member's trailer says about its size. True for an honest message of one member;
+// else only a hint that costs a reservation within the limits.
 std::size_t SizeHint(std::span<const std::uint8_t> in) {
   if (in.size() < kTrailerBytes) return 0;
   std::size_t size = 0;
@@ -36,8 +36,8 @@ bool IsMemberStart(const std::uint8_t* bytes, std::size_t size) {
   return std::equal(kStart.begin(), kStart.begin() + std::min(size, kStart.size()), bytes);
 }
 
-// Growing copies: both copies together stay within 1.2 times the maximum as long as growth starts from at most
-// a fifth of it. Hence doubling below, and one step to the maximum from there.
+// Growing copies: both copies together stay within 1.2 times the maximum as long as growth starts
+// from at most a fifth of it. Hence doubling below, and one step to the maximum from there.
 bool CanGrowFrom(std::size_t capacity, std::size_t capacity_max) {
   return capacity <= capacity_max / 5;
 }
@@ -55,8 +55,9 @@ std::int64_t ThreadCpuNanoseconds() {
 
 }  // namespace
 
-// One input on its way through ISA-L, slice by slice, and the work done for it. An empty block of 10 bits
-// costs a third of a microsecond, so neither input nor output size bounds the time; this does.
+// One input on its way through ISA-L, slice by slice, and the work done for it. An empty block of
+// 10 bits costs a third of a microsecond, so neither input nor output size bounds the time; this
+// does.
 class GzipCodec::WorkBound {
  public:
   explicit WorkBound(std::span<const std::uint8_t> in)
@@ -112,8 +113,8 @@ std::optional<InflateError> GzipCodec::Inflate(std::span<const std::uint8_t> in,
   Progress progress = Progress::kGrow;
   std::size_t capacity = std::min(SizeHint(in), size_max);
   while (progress == Progress::kGrow) {
-    // A reservation too large to be copied turned out too small: the last trailer spoke for its own member
-    // only, or lied. Start again with all there may be; that happens once.
+    // A reservation too large to be copied turned out too small: the last trailer spoke for its own
+    // member only, or lied. Start again with all there may be; that happens once.
     out.Reset();
     if (!out.Reserve(capacity)) return InflateError::kNoMemory;
     progress = InflateMembers(in, size_max, out);
@@ -147,13 +148,13 @@ GzipCodec::Progress GzipCodec::InflateMembers(std::span<const std::uint8_t> in,
   return progress;
 }
 
-GzipCodec::Progress GzipCodec::InflateMember(WorkBound& work, std::size_t size_max,
-                                             Body& out) {
+GzipCodec::Progress GzipCodec::InflateMember(WorkBound& work, std::size_t size_max, Body& out) {
   if (!IsMemberStart(inflate_->next_in, work.Left(inflate_->next_in))) return Progress::kMalformed;
   isal_inflate_reset(inflate_.get());
   inflate_->crc_flag = ISAL_GZIP;
   while (true) {
-    // At size_max a spare byte stands in for the output: a full limit passes, one more byte does not.
+    // At size_max a spare byte stands in for the output: a full limit passes, one more byte does
+    // not.
     std::uint8_t excess = 0;
     const bool is_full = out.size() == size_max;
     const std::size_t offered = is_full ? 1 : out.capacity() - out.size();
@@ -192,7 +193,8 @@ bool GzipCodec::Deflate(std::span<const std::uint8_t> in, Body& out) {
   deflate_->next_in = InputPointer(in);
   deflate_->avail_in = static_cast<std::uint32_t>(in.size());
 
-  // Traces shrink to a sixth or less; what does not fit doubles, and stops first at what always fits.
+  // Traces shrink to a sixth or less; what does not fit doubles, and stops first at what always
+  // fits.
   const std::size_t stored = out.size() + in.size() + in.size() / 256 + kGzipOverheadBytes;
   bool is_granted = out.Reserve(out.size() + in.size() / 6 + kGzipOverheadBytes);
   while (is_granted) {

@@ -1,12 +1,13 @@
 // GzipCodec: gzip in both directions, bounded in memory and in time (ISA-L).
 //
-// Inflating trusts nothing the sender says: output grows in bounded steps that are charged to the memory budget,
-// and stops at the first byte too many. Concatenated members are one message; anything else behind a member
-// is malformed. CRC and length of every member are checked. Blocks that cost much and yield nothing are not
-// waited for: after 50 ms of processor time, 20 ns per byte read or written must do (honest data: about 1 ns).
+// Inflating trusts nothing the sender says: output grows in bounded steps that are charged to the
+// memory budget, and stops at the first byte too many. Concatenated members are one message;
+// anything else behind a member is malformed. CRC and length of every member are checked. Blocks
+// that cost much and yield nothing are not waited for: after 50 ms of processor time, 20 ns per
+// byte read or written must do (honest data: about 1 ns).
 // Thread safety: its worker only. Holds about 450 KiB of ISA-L state, reused for every message.
-// Invariants: the output's capacity never exceeds the limit, and while it grows old and new copy together hold
-// at most 1.2 times the limit.
+// Invariants: the output's capacity never exceeds the limit, and while it grows old and new copy
+// together hold at most 1.2 times the limit.
 // Failure: a body handed to a call that fails comes back Reset(), its memory and charge given back.
 // Source: rules GS-02 and GC-02, RFC 1952.
 #pragma once

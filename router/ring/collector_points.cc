@@ -39,8 +39,8 @@ std::vector<Candidate> ListCandidates(std::span<const std::string> endpoints,
     const std::uint32_t crc =
         Crc32({reinterpret_cast<const std::uint8_t*>(endpoint.data()), endpoint.size()});
     for (std::uint32_t number = 0; number < generation.points_per_endpoint; ++number) {
-      candidates.push_back({HashPoint(crc, number, generation.point_key),
-                            static_cast<std::uint16_t>(owner)});
+      candidates.push_back(
+          {HashPoint(crc, number, generation.point_key), static_cast<std::uint16_t>(owner)});
     }
   }
   if (generation.placement == CollectorGeneration::Placement::kSortAndProbe) {

@@ -1,8 +1,8 @@
 // CollectorPoints: the rings of the Collector's `loadbalancing` exporter, point by point.
 //
-// A ring of P positions carries a fixed number of points per endpoint; a key belongs to the first point
-// whose position is at or after crc32(key) mod P, past the last point to the first one. Three generations
-// differ in P, in the point hash, and in what happens when a position is taken.
+// A ring of P positions carries a fixed number of points per endpoint; a key belongs to the first
+// point whose position is at or after crc32(key) mod P, past the last point to the first one. Three
+// generations differ in P, in the point hash, and in what happens when a position is taken.
 // Thread safety: pure functions, for the control thread.
 // Source: open-telemetry/opentelemetry-collector-contrib, exporter/loadbalancingexporter.
 #pragma once
@@ -31,8 +31,7 @@ inline constexpr CollectorGeneration kCollectorGeneration1{
     36000, 100, CollectorGeneration::PointKey::kOneByte,
     CollectorGeneration::Placement::kDropTaken};
 inline constexpr CollectorGeneration kCollectorGeneration2{
-    36000, 100, CollectorGeneration::PointKey::kFourBytes,
-    CollectorGeneration::Placement::kProbe};
+    36000, 100, CollectorGeneration::PointKey::kFourBytes, CollectorGeneration::Placement::kProbe};
 inline constexpr CollectorGeneration kCollectorGeneration3{
     131071, 200, CollectorGeneration::PointKey::kFourBytes,
     CollectorGeneration::Placement::kSortAndProbe};

@@ -116,8 +116,8 @@ std::vector<std::uint16_t> BuildNativeTable(std::span<const RingMember> members,
   const std::vector<std::uint32_t> first = FirstChoices(circle, slots_log2);
   std::vector<std::uint32_t> room = LoadCaps(members, slots);
 
-  // skip[p]: a point at or after p with none between that still has room. A full owner never empties, so
-  // the hops only grow, and halving them on the way keeps every walk short.
+  // skip[p]: a point at or after p with none between that still has room. A full owner never
+  // empties, so the hops only grow, and halving them on the way keeps every walk short.
   const std::size_t point_count = circle.points.size();
   std::vector<std::uint32_t> skip(point_count);
   for (std::size_t p = 0; p < point_count; ++p) skip[p] = static_cast<std::uint32_t>(p);

@@ -99,9 +99,8 @@ std::uint64_t Fingerprint(std::span<const RingMember> members, const RingOptions
 
 Result<Ring> Ring::Build(std::vector<RingMember> members, const RingOptions& options) {
   // By endpoint only: a weight may still be NaN here.
-  std::sort(members.begin(), members.end(), [](const RingMember& a, const RingMember& b) {
-    return a.endpoint < b.endpoint;
-  });
+  std::sort(members.begin(), members.end(),
+            [](const RingMember& a, const RingMember& b) { return a.endpoint < b.endpoint; });
   members.erase(std::unique(members.begin(), members.end()), members.end());
   if (auto fault = FindFault(members, options)) return Failure(std::move(*fault));
 

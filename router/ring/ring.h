@@ -1,11 +1,13 @@
 // Ring: which member owns a trace. A pure function of the set of members and the options.
 //
-// Neither order, nor duplicates, nor earlier rings matter, so every replica that sees the same
-// set agrees without talking. A ring without one member (failover) is the ring of the smaller set.
+// Neither order, nor duplicates, nor earlier rings matter, so every replica that sees the same set
+// agrees without talking. A ring without one member (failover) is the ring of the smaller set.
 // Thread safety: an immutable value; every const method may run on any thread.
-// Invariants: members() sorted bytewise by endpoint, no duplicates; the table holds only indices into it.
+// Invariants: members() sorted bytewise by endpoint, no duplicates; the table holds only indices
+// into it.
 // Cost: Build (control thread) 2 ms at 10 members, 5 ms at 50, 70 ms at 1000 (bench/ring_bench.cc);
-// OwnerOf one hash and one load from a table of up to 2^slots_log2 * 2 bytes, no allocation, no lock.
+// OwnerOf one hash and one load from a table of up to 2^slots_log2 * 2 bytes, no allocation, no
+// lock.
 // Source: rule CP-7.
 #pragma once
 
@@ -42,8 +44,9 @@ class Ring {
   // An empty ring with fingerprint 0, as before the first set is known.
   Ring() = default;
 
-  // No members give an empty ring. An Error for too many members, an endpoint that is empty or given twice
-  // with different weights, slots_log2 or a weight out of range, weights other than 1 on a Collector's ring.
+  // No members give an empty ring. An Error for too many members, an endpoint that is empty or
+  // given twice with different weights, slots_log2 or a weight out of range, weights other than 1
+  // on a Collector's ring.
   static Result<Ring> Build(std::vector<RingMember> members, const RingOptions& options);
 
   bool empty() const { return members_.empty(); }
@@ -58,8 +61,9 @@ class Ring {
     return table_[Crc32(trace_id) % positions_];
   }
 
-  // Equal for equal rings, in every process and release; different for different ones (but for 2^-64).
-  // Covers what decides an owner: the algorithm, the members and, for kSpanring, weights, size and seed.
+  // Equal for equal rings, in every process and release; different for different ones (but for
+  // 2^-64). Covers what decides an owner: the algorithm, the members and, for kSpanring, weights,
+  // size and seed.
   std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:

@@ -1,7 +1,7 @@
 // RingAlgorithm: which function of the member set a ring is.
 //
-// The Collector's `loadbalancing` exporter has changed its ring twice; a fleet that mixes spanring and
-// Collectors must use the generation its Collectors use, or traces are split.
+// The Collector's `loadbalancing` exporter has changed its ring twice; a fleet that mixes spanring
+// and Collectors must use the generation its Collectors use, or traces are split.
 // Thread safety: pure functions.
 #pragma once
 

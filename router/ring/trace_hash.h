@@ -1,8 +1,9 @@
 // TraceHash: 64 well-mixed bits of a trace ID and the ring's seed, for the native ring.
 //
-// Two 64x64 -> 128 bit multiplications over the two halves, read little-endian on every machine. Structured
-// IDs (zero-padded 64-bit, counters, seconds first, equal halves) spread like random ones.
-// The function is frozen by tests/golden/ring_spanring_v1.csv: a change is a new algorithm version.
+// Two 64x64 -> 128 bit multiplications over the two halves, read little-endian on every machine.
+// Structured IDs (zero-padded 64-bit, counters, seconds first, equal halves) spread like random
+// ones. The function is frozen by tests/golden/ring_spanring_v1.csv: a change is a new algorithm
+// version.
 // Not a defence: who chooses trace IDs can choose the backend.
 // Thread safety: pure functions.
 #pragma once
@@ -31,7 +32,8 @@ inline std::uint64_t LoadLittleEndian64(const std::uint8_t* p) {
   return value;
 }
 
-// Any length but 16: XXH3 of the bytes that are there. Such IDs are invalid, but they still need one owner.
+// Any length but 16: XXH3 of the bytes that are there. Such IDs are invalid, but they still need
+// one owner.
 std::uint64_t HashOddLength(std::span<const std::uint8_t> bytes, std::uint64_t seed);
 }  // namespace internal
 

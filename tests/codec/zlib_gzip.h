@@ -14,8 +14,8 @@ namespace router {
 using Bytes = std::vector<std::uint8_t>;
 
 // One gzip member. `header` adds optional header fields.
-inline Bytes ZlibGzip(std::span<const std::uint8_t> in, int level = 6, int strategy = Z_DEFAULT_STRATEGY,
-                      gz_header* header = nullptr) {
+inline Bytes ZlibGzip(std::span<const std::uint8_t> in, int level = 6,
+                      int strategy = Z_DEFAULT_STRATEGY, gz_header* header = nullptr) {
   z_stream stream{};
   if (deflateInit2(&stream, level, Z_DEFLATED, 15 + 16, 8, strategy) != Z_OK) {
     throw std::runtime_error("deflateInit2");
@@ -33,8 +33,8 @@ inline Bytes ZlibGzip(std::span<const std::uint8_t> in, int level = 6, int strat
   return out;
 }
 
-// One valid member of `mebibytes` MiB of zeros in about 1 KiB each: one compressed block, repeated, so that
-// a bomb costs neither time nor memory to make.
+// One valid member of `mebibytes` MiB of zeros in about 1 KiB each: one compressed block, repeated,
+// so that a bomb costs neither time nor memory to make.
 inline Bytes ZlibGzipOfZeros(std::size_t mebibytes) {
   Bytes zeros(1 << 20);
   z_stream stream{};

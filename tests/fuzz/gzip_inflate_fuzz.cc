@@ -1,7 +1,7 @@
 // gzip_inflate_fuzz: any bytes as a gzip message, against a small limit and a small memory budget.
 //
-// Holds: no crash, no overrun; output within the limit; a failed call keeps no memory; what was read can be
-// written and read again.
+// Holds: no crash, no overrun; output within the limit; a failed call keeps no memory; what was
+// read can be written and read again.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

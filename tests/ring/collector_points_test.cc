@@ -42,8 +42,7 @@ TEST(CollectorPointsTest, MatchPointsOfEveryCollectorGeneration) {
       expected.push_back({static_cast<std::uint32_t>(std::stoul(parts.at(0))),
                           static_cast<std::uint16_t>(std::stoul(parts.at(1)))});
     }
-    EXPECT_EQ(PlaceCollectorPoints(SplitText(line.at(3), ' '), generation), expected)
-        << line.at(1);
+    EXPECT_EQ(PlaceCollectorPoints(SplitText(line.at(3), ' '), generation), expected) << line.at(1);
     ++cases;
   }
   EXPECT_EQ(cases, 3);
@@ -76,9 +75,10 @@ TEST(CollectorPointsTest, DropsPointThatFindsNoFreePosition) {
             (std::vector<CollectorPoint>{{0, 0}}));
 }
 
-// Scenario: 11 positions, 10 of them taken, and the next point's hash ten steps before the free one. CRC
-// cannot be chosen, so endpoints are tried until this happens.
-// Guarantees: as in the Collector, a point that has moved ten times is dropped although it stands free.
+// Scenario: 11 positions, 10 of them taken, and the next point's hash ten steps before the free
+// one. CRC cannot be chosen, so endpoints are tried until this happens.
+// Guarantees: as in the Collector, a point that has moved ten times is dropped although it stands
+// free.
 TEST(CollectorPointsTest, DropsPointAtTenthMoveEvenOntoFreePosition) {
   constexpr std::uint32_t kPositions = 11;
   int found = 0;
@@ -103,7 +103,8 @@ TEST(CollectorPointsTest, DropsPointAtTenthMoveEvenOntoFreePosition) {
 }
 
 // Scenario: two points, at 10 and 20, of 32 positions.
-// Guarantees: a key on a point belongs to it, one after it to the next, one past the last to the first.
+// Guarantees: a key on a point belongs to it, one after it to the next, one past the last to the
+// first.
 TEST(CollectorPointsTest, TableOwnsEqualPositionAndWrapsPastLastPoint) {
   const std::vector<CollectorPoint> points = {{10, 1}, {20, 0}};
   const auto table = BuildCollectorTable(points, 32);

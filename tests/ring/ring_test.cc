@@ -25,7 +25,8 @@ constexpr std::array kAllAlgorithms = {RingAlgorithm::kSpanring, RingAlgorithm::
 std::vector<RingMember> Members(std::size_t count) {
   std::vector<RingMember> members;
   for (std::size_t i = 0; i < count; ++i) {
-    members.push_back({"10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ":4317"});
+    members.push_back(
+        {"10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ":4317"});
   }
   return members;
 }
@@ -128,9 +129,9 @@ TEST(RingTest, DependsOnTheSetAndNotOnOrderOrDuplicates) {
     EXPECT_EQ(shuffled.size(), 12u);
     EXPECT_EQ(OwnersIn(shuffled), OwnersIn(ring)) << RingAlgorithmName(algorithm);
     EXPECT_EQ(shuffled.fingerprint(), ring.fingerprint());
-    EXPECT_TRUE(std::is_sorted(
-        ring.members().begin(), ring.members().end(),
-        [](const auto& a, const auto& b) { return a.endpoint < b.endpoint; }));
+    EXPECT_TRUE(
+        std::is_sorted(ring.members().begin(), ring.members().end(),
+                       [](const auto& a, const auto& b) { return a.endpoint < b.endpoint; }));
   }
 }
 
@@ -159,7 +160,9 @@ TEST(RingTest, GivesEveryIdAnOwnerAndEveryMemberIds) {
 // Scenario: 4096 members, and 4097.
 // Guarantees: the limit itself works, one more is an error that names the limit.
 TEST(RingTest, AcceptsMembersUpToTheLimit) {
-  EXPECT_EQ(BuildOrDie(Members(4096), Small()).size(), 4096u);
+  auto members = Members(4096);
+  for (RingMember& member : members) member.weight = 0.05;  // fewer points: quicker
+  EXPECT_EQ(BuildOrDie(members, Small()).size(), 4096u);
   EXPECT_THAT(FaultOf(Members(4097)), HasSubstr("4096"));
 }
 
@@ -172,7 +175,8 @@ TEST(RingTest, RefusesTableSizesOutOfRange) {
   EXPECT_THAT(FaultOf(Members(2), {.slots_log2 = 23}), HasSubstr("16 to 22"));
 }
 
-// Scenario: weights that are zero, negative, not a number, infinite, just out of range, and too large together.
+// Scenario: weights that are zero, negative, not a number, infinite, just out of range, and too
+// large together.
 // Guarantees: each is an error; the limits themselves are accepted.
 TEST(RingTest, RefusesBadWeights) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -195,26 +199,26 @@ TEST(RingTest, RefusesMembersItCannotHonour) {
   EXPECT_THAT(FaultOf({{"", 1.0}}), HasSubstr("empty endpoint"));
 }
 
-// Scenario: rings that differ in one thing each; Collector rings that differ in options they do not use.
+// Scenario: rings that differ in one thing each; Collector rings that differ in options they do not
+// use.
 // Guarantees: the fingerprint tells rings apart exactly when they are different.
 TEST(RingTest, FingerprintDiffersExactlyWhenRingsDo) {
   const auto print = [](std::vector<RingMember> members, const RingOptions& options) {
     return BuildOrDie(std::move(members), options).fingerprint();
   };
-  std::vector<std::uint64_t> prints = {
-      Ring().fingerprint(),
-      print({}, Small()),
-      print(Members(3), Small()),
-      print(Members(4), Small()),
-      print({{"a:1"}, {"b:1"}}, Small()),
-      print({{"a:1"}, {"b:1", 2.0}}, Small()),
-      print({{"a:1", 2.0}, {"b:1"}}, Small()),
-      print({{"a:1b:1"}}, Small()),
-      print(Members(3), {.slots_log2 = 17}),
-      print(Members(3), {.slots_log2 = 16, .seed = 1}),
-      print(Members(3), Small(RingAlgorithm::kCollectorV1)),
-      print(Members(3), Small(RingAlgorithm::kCollectorV2)),
-      print(Members(3), Small(RingAlgorithm::kCollectorV3))};
+  std::vector<std::uint64_t> prints = {Ring().fingerprint(),
+                                       print({}, Small()),
+                                       print(Members(3), Small()),
+                                       print(Members(4), Small()),
+                                       print({{"a:1"}, {"b:1"}}, Small()),
+                                       print({{"a:1"}, {"b:1", 2.0}}, Small()),
+                                       print({{"a:1", 2.0}, {"b:1"}}, Small()),
+                                       print({{"a:1b:1"}}, Small()),
+                                       print(Members(3), {.slots_log2 = 17}),
+                                       print(Members(3), {.slots_log2 = 16, .seed = 1}),
+                                       print(Members(3), Small(RingAlgorithm::kCollectorV1)),
+                                       print(Members(3), Small(RingAlgorithm::kCollectorV2)),
+                                       print(Members(3), Small(RingAlgorithm::kCollectorV3))};
   std::sort(prints.begin(), prints.end());
   EXPECT_EQ(std::adjacent_find(prints.begin(), prints.end()), prints.end());
   EXPECT_EQ(print(Members(3), {.algorithm = RingAlgorithm::kCollectorV2, .seed = 9}),
@@ -222,7 +226,8 @@ TEST(RingTest, FingerprintDiffersExactlyWhenRingsDo) {
 }
 
 // Scenario: a fixed ring.
-// Guarantees: the fingerprint is the same in every process and release (operators compare replicas by it).
+// Guarantees: the fingerprint is the same in every process and release (operators compare replicas
+// by it).
 TEST(RingTest, FingerprintIsStable) {
   EXPECT_EQ(BuildOrDie(Members(3), {}).fingerprint(), 2678003106724641940u);
 }

@@ -92,7 +92,8 @@ std::vector<Family> IdFamilies() {
 }
 
 // Scenario: a million IDs of each family that tracers really make, over 65,536 slots, two seeds.
-// Guarantees: the spread is that of random numbers (chi-square per degree of freedom 0.97 to 1.03). CP-7.
+// Guarantees: the spread is that of random numbers (chi-square per degree of freedom 0.97 to 1.03).
+// CP-7.
 TEST(TraceHashTest, SpreadsEveryIdFamilyUniformly) {
   for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{0x9E3779B97F4A7C15}}) {
     for (const Family& family : IdFamilies()) {
@@ -129,7 +130,8 @@ TEST(TraceHashTest, DependsOnEveryByteAndOnTheSeed) {
 }
 
 // Scenario: IDs of 0 to 40 bytes other than 16.
-// Guarantees: each has a hash of exactly its own bytes: repeatable, different for different lengths.
+// Guarantees: each has a hash of exactly its own bytes: repeatable, different for different
+// lengths.
 TEST(TraceHashTest, HashesInvalidLengthsByTheBytesThatAreThere) {
   const std::vector<std::uint8_t> bytes(41, 0xA5);
   std::vector<std::uint64_t> seen;
