@@ -34,21 +34,26 @@ RunningRouter::RunningRouter(Options options) {
 }
 
 std::string RunningRouter::ConfigText(const Options& options) const {
+  const auto local = [](std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); };
+  const auto more = [](const std::string& settings) {
+    return settings.empty() ? "" : ", " + settings;
+  };
   std::string hostnames;
   for (const std::string& backend : options.backends) hostnames += "\"" + backend + "\", ";
-  const auto port = [](std::uint16_t number) { return std::to_string(number); };
+  const std::string resolver = options.dns_resolver.empty()
+                                   ? "static: {hostnames: [" + hostnames + "]}"
+                                   : "dns: {" + options.dns_resolver + "}";
   std::string text =
-      "receivers: {otlp: {protocols: {grpc: {endpoint: \"127.0.0.1:" + port(otlp_port_) + "\"" +
-      (options.grpc_settings.empty() ? "" : ", " + options.grpc_settings) + "}}}}\n" +
+      "receivers: {otlp: {protocols: {grpc: {endpoint: \"" + local(otlp_port_) + "\"" +
+      more(options.grpc_settings) + "}}}}\n" +
       "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}" +
-      (options.exporter_settings.empty() ? "" : ", " + options.exporter_settings) +
-      "}}, resolver: {static: {hostnames: [" + hostnames + "]}}}}\n" +
-      "extensions: {health_check: {endpoint: \"127.0.0.1:" + port(health_port_) + "\"}}\n" +
+      more(options.exporter_settings) + "}}, resolver: {" + resolver + "}}}\n" +
+      "extensions: {health_check: {endpoint: \"" + local(health_port_) + "\"}}\n" +
       "service:\n"
       "  extensions: [health_check]\n"
       "  pipelines: {traces: {receivers: [otlp], exporters: [loadbalancing]}}\n"
       "  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: " +
-      port(metrics_port_) + "}}}}]}}\n";
+      std::to_string(metrics_port_) + "}}}}]}}\n";
   if (!options.spanring_settings.empty()) text += "spanring: {" + options.spanring_settings + "}\n";
   return text;
 }
@@ -91,12 +96,23 @@ LedgerSample RunningRouter::ReadLedger(const std::string& column) const {
           .in_flight = SumOf(samples, "spanring_in_flight_" + column)};
 }
 
-bool RunningRouter::WaitUntilIdle(milliseconds deadline) {
+bool RunningRouter::WaitUntil(const std::function<bool()>& condition, milliseconds deadline) {
   const auto until = Clock::now() + deadline;
-  while (Spans().in_flight != 0 || Requests().in_flight != 0) {
+  while (!condition()) {
     if (Clock::now() >= until || process_->WaitForExit(kPollInterval)) return false;
   }
   return true;
+}
+
+bool RunningRouter::WaitUntilIdle(milliseconds deadline) {
+  return WaitUntil([this] { return Spans().in_flight == 0 && Requests().in_flight == 0; },
+                   deadline);
+}
+
+bool RunningRouter::WaitForMembers(std::size_t count, milliseconds deadline) {
+  return WaitUntil(
+      [&] { return SumOf(Scrape(), "spanring_ring_members") == static_cast<double>(count); },
+      deadline);
 }
 
 std::uint64_t RunningRouter::ResidentBytes() const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,12 +35,14 @@ class RunningRouter {
  public:
   struct Options {
     std::vector<std::string> backends = {};  // "address:port", for the static resolver
+    std::string dns_resolver = {};           // instead of it: the keys of resolver.dns
     std::string grpc_settings = {};  // more keys of receivers.otlp.protocols.grpc: "key: value, …"
     std::string exporter_settings = {};  // more keys of exporters.loadbalancing.protocol.otlp
     std::string spanring_settings = {};  // keys of the block `spanring`
     bool wait_until_ready = true;
   };
 
+  // A settings text is "key: value, …", as between braces in YAML.
   // Aborts the test program with spanring's log when it does not start.
   explicit RunningRouter(Options options);
   RunningRouter(const RunningRouter&) = delete;
@@ -52,7 +55,11 @@ class RunningRouter {
   Samples Scrape() const;
   LedgerSample Spans() const { return ReadLedger("spans"); }
   LedgerSample Requests() const { return ReadLedger("requests"); }
-  // Polls until nothing is in flight; false at the deadline.
+  // Polls; false at the deadline, or when the process has ended.
+  bool WaitUntil(const std::function<bool()>& condition, std::chrono::milliseconds deadline);
+  // Until the ring has that many members.
+  bool WaitForMembers(std::size_t count, std::chrono::milliseconds deadline);
+  // Until nothing is in flight.
   bool WaitUntilIdle(std::chrono::milliseconds deadline);
   std::uint64_t ResidentBytes() const;
 
