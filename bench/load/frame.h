@@ -2,7 +2,8 @@
 // library session and free to send what no library would.
 //
 // Thread safety: free functions over values.
-// Not here: header compression of what we send (literals only; RFC 7541 section 6.2.2), priorities, push.
+// Not here: header compression of what we send (literals only; RFC 7541 section 6.2.2), priorities,
+// push.
 #pragma once
 
 #include <cstddef>

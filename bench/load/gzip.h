@@ -1,4 +1,5 @@
-// Gzip both ways over ISA-L, for a load generator and a sink that must cost less than what they measure.
+// Gzip both ways over ISA-L, for a load generator and a sink that must cost less than what they
+// measure.
 //
 // Thread safety: one thread.
 #pragma once
@@ -15,8 +16,8 @@ namespace bench {
 // One gzip member holding `plain`.
 std::vector<std::uint8_t> GzipCompress(std::span<const std::uint8_t> plain);
 
-// GunzipStream: inflates one member as it arrives. Feed() a piece, then call Next() until it gives an empty
-// view; each view lives until the next call.
+// GunzipStream: inflates one member as it arrives. Feed() a piece, then call Next() until it gives
+// an empty view; each view lives until the next call.
 class GunzipStream {
  public:
   GunzipStream();

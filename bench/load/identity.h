@@ -2,9 +2,9 @@
 // again, so a sink can keep one bit per span instead of a set of IDs.
 //
 // Thread safety: free functions over values.
-// Invariants: SpanNumber(SpanId(n)) == n and TraceNumber(TraceId(n)) == n for n < 2^63; an ID that was
-// not made here is recognised (with a chance of 2^-64 of error for traces; spans are bounded by the
-// caller's knowledge of how many it made).
+// Invariants: SpanNumber(SpanId(n)) == n and TraceNumber(TraceId(n)) == n for n < 2^63; an ID that
+// was not made here is recognised (with a chance of 2^-64 of error for traces; spans are bounded by
+// the caller's knowledge of how many it made).
 #pragma once
 
 #include <array>

@@ -16,7 +16,8 @@ class LatencyHistogram {
     ++total_;
   }
 
-  // The lower edge, in nanoseconds, of the bucket below which `fraction` of the values lie; 0 if empty.
+  // The lower edge, in nanoseconds, of the bucket below which `fraction` of the values lie; 0 if
+  // empty.
   std::uint64_t Quantile(double fraction) const {
     const auto rank = static_cast<std::uint64_t>(fraction * static_cast<double>(total_));
     std::uint64_t below = 0;
@@ -41,7 +42,8 @@ class LatencyHistogram {
   static std::uint64_t Edge(std::size_t index) {
     if (index < (std::size_t{1} << kSubBits)) return index;
     const std::size_t octave = (index >> kSubBits) - 1;
-    const std::uint64_t sub = (index & ((std::size_t{1} << kSubBits) - 1)) | std::uint64_t{1} << kSubBits;
+    const std::uint64_t sub = (index & ((std::size_t{1} << kSubBits) - 1)) | std::uint64_t{1}
+                                                                                 << kSubBits;
     return sub << octave;
   }
 

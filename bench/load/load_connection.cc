@@ -16,7 +16,8 @@ constexpr std::uint16_t kSettingHeaderTableSize = 1;
 constexpr std::uint32_t kHeaderTableDefault = 4096;
 constexpr std::uint32_t kErrorNone = 0;
 constexpr std::size_t kIovecsMax = 128;
-// RFC 7541: the newest entry of the dynamic table, and the first octets of the two representations used.
+// RFC 7541: the newest entry of the dynamic table, and the first octets of the two representations
+// used.
 constexpr std::uint8_t kNewestEntry = 62;
 constexpr std::uint8_t kIndexed = 0x80;
 constexpr char kLiteralWithIndexing = 0x40;
@@ -41,19 +42,22 @@ LoadConnection::LoadConnection(int fd, const Options& options, IssueGate& gate,
 LoadConnection::~LoadConnection() { close(fd_); }
 
 std::string& LoadConnection::ControlBytes() {
-  const bool appendable = !out_.empty() && out_.back().stream_id == 0 &&
-                          out_.back().borrowed.empty();
+  const bool appendable =
+      !out_.empty() && out_.back().stream_id == 0 && out_.back().borrowed.empty();
   if (!appendable) out_.emplace_back();
   return out_.back().owned;
 }
 
-// All fields are the same in every request, so from the second request on each is one octet: as in real
-// clients, the peer's cost of decoding headers is small.
+// All fields are the same in every request, so from the second request on each is one octet: as in
+// real clients, the peer's cost of decoding headers is small.
 std::string LoadConnection::HeaderBlock() {
   std::vector<std::pair<std::string_view, std::string_view>> fields = {
-      {":method", "POST"},          {":scheme", "http"},
-      {":path", options_.path},            {":authority", "spanring.bench"},
-      {"te", "trailers"},           {"content-type", options_.content_type},
+      {":method", "POST"},
+      {":scheme", "http"},
+      {":path", options_.path},
+      {":authority", "spanring.bench"},
+      {"te", "trailers"},
+      {"content-type", options_.content_type},
       {"user-agent", "spanring-load-generator"},
   };
   if (!options_.encoding.empty()) fields.emplace_back("grpc-encoding", options_.encoding);
@@ -86,10 +90,11 @@ void LoadConnection::Issue() {
   next_stream_id_ += 2;
   Stream& stream = streams_[stream_id];
   stream.request = source_.Next(gate_.SpansLeft());
-  const std::uint32_t size = options_.announced_bytes.value_or(
-      static_cast<std::uint32_t>(stream.request.bytes.size()));
+  const std::uint32_t size =
+      options_.announced_bytes.value_or(static_cast<std::uint32_t>(stream.request.bytes.size()));
   stream.prefix[0] = options_.encoding.empty() ? 0 : 1;
-  for (int i = 0; i < 4; ++i) stream.prefix[1 + i] = static_cast<std::uint8_t>(size >> (24 - 8 * i));
+  for (int i = 0; i < 4; ++i)
+    stream.prefix[1 + i] = static_cast<std::uint8_t>(size >> (24 - 8 * i));
   stream.window = peer_initial_window_;
   stream.start = Clock::now();
   ++in_flight_;
@@ -102,8 +107,8 @@ void LoadConnection::Issue() {
 void LoadConnection::PumpBodies() {
   for (auto it = sending_.begin(); it != sending_.end() && window_ > 0;) {
     const auto found = streams_.find(*it);
-    const bool done = found == streams_.end() || found->second.answered ||
-                      PumpBody(found->first, found->second);
+    const bool done =
+        found == streams_.end() || found->second.answered || PumpBody(found->first, found->second);
     it = done ? sending_.erase(it) : it + 1;
   }
 }
@@ -114,8 +119,8 @@ bool LoadConnection::PumpBody(std::uint32_t stream_id, Stream& stream) {
   while (stream.sent < total) {
     const std::int64_t allowed = std::min(window_, stream.window);
     if (allowed < static_cast<std::int64_t>(sizeof(stream.prefix))) return false;
-    const std::size_t size = std::min({kFramePayloadBytesMax, static_cast<std::size_t>(allowed),
-                                       total - stream.sent});
+    const std::size_t size =
+        std::min({kFramePayloadBytesMax, static_cast<std::size_t>(allowed), total - stream.sent});
     const bool last = stream.sent + size == total;
     std::uint8_t head[kFrameHeaderBytes];
     EncodeFrameHeader({static_cast<std::uint32_t>(size), FrameType::kData,
@@ -304,7 +309,8 @@ void LoadConnection::Answer(std::uint32_t stream_id, Stream& stream, const std::
 // Forgets a stream once it is answered and no queued segment refers to its body.
 void LoadConnection::Drop(std::uint32_t stream_id) {
   const auto found = streams_.find(stream_id);
-  if (found == streams_.end() || !found->second.answered || found->second.queued_segments > 0) return;
+  if (found == streams_.end() || !found->second.answered || found->second.queued_segments > 0)
+    return;
   source_.Recycle(std::move(found->second.request));
   streams_.erase(found);
 }

@@ -1,5 +1,5 @@
-// LoadConnection: one HTTP/2 client connection that keeps a number of OTLP/gRPC requests in flight and judges
-// every answer. Bodies are sent by reference: the kernel's copy is the only one.
+// LoadConnection: one HTTP/2 client connection that keeps a number of OTLP/gRPC requests in flight
+// and judges every answer. Bodies are sent by reference: the kernel's copy is the only one.
 //
 // Thread safety: one thread.
 // Invariants: every request issued ends once in LoadResults: as ok or under an error code.
@@ -39,8 +39,8 @@ class LoadConnection final : private FrameVisitor {
     std::optional<std::uint32_t> announced_bytes = {};
   };
 
-  // Takes `fd`, connected and non-blocking, and closes it in the destructor. The references outlive the
-  // connection.
+  // Takes `fd`, connected and non-blocking, and closes it in the destructor. The references outlive
+  // the connection.
   LoadConnection(int fd, const Options& options, IssueGate& gate, RequestSource& source,
                  LoadResults& results);
   ~LoadConnection() override;
@@ -63,7 +63,7 @@ class LoadConnection final : private FrameVisitor {
   struct Stream {
     Request request;
     std::uint8_t prefix[5] = {};
-    std::size_t sent = 0;          // of prefix + body, queued for writing
+    std::size_t sent = 0;  // of prefix + body, queued for writing
     std::int64_t window = 0;
     std::uint32_t queued_segments = 0;
     Clock::time_point start;
@@ -71,7 +71,7 @@ class LoadConnection final : private FrameVisitor {
     std::string http_status;
     std::string grpc_status;
     std::string grpc_message;
-    std::string message;           // the response's DATA
+    std::string message;  // the response's DATA
   };
   // Owned bytes, then borrowed ones of a stream's body.
   struct Segment {
@@ -115,7 +115,7 @@ class LoadConnection final : private FrameVisitor {
   std::unordered_map<std::uint32_t, Stream> streams_;
   std::deque<std::uint32_t> sending_;
   std::deque<Segment> out_;
-  std::size_t out_offset_ = 0;    // of the first segment, already written
+  std::size_t out_offset_ = 0;  // of the first segment, already written
 };
 
 }  // namespace bench

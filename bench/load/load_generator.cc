@@ -1,6 +1,6 @@
-// load_generator: sends OTLP/gRPC requests to one address, keeps a number in flight, judges every answer and
-// prints one line of JSON. SIGTERM and SIGINT end it early: nothing more is issued, answers are awaited.
-// Exit code 0: every request was answered OK; 1: some were not; 2: bad use.
+// load_generator: sends OTLP/gRPC requests to one address, keeps a number in flight, judges every
+// answer and prints one line of JSON. SIGTERM and SIGINT end it early: nothing more is issued,
+// answers are awaited. Exit code 0: every request was answered OK; 1: some were not; 2: bad use.
 #include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -165,18 +165,18 @@ std::string Quoted(const std::string& text) {
 
 void Print(const LoadResults& results, double seconds, std::size_t unanswered,
            const RequestSource& source) {
-  std::printf("{\"requests\": %llu, \"ok\": %llu, \"unanswered\": %zu, \"spans_sent\": %llu, "
-              "\"spans_acknowledged\": %llu, \"bytes\": %llu, \"seconds\": %.3f, "
-              "\"p50_us\": %.1f, \"p99_us\": %.1f, \"span_numbers\": %llu, \"trace_numbers\": %llu, ",
-              static_cast<unsigned long long>(results.issued),
-              static_cast<unsigned long long>(results.ok), unanswered,
-              static_cast<unsigned long long>(results.spans_sent),
-              static_cast<unsigned long long>(results.spans_acknowledged),
-              static_cast<unsigned long long>(results.bytes_sent), seconds,
-              static_cast<double>(results.latency.Quantile(0.5)) / 1000,
-              static_cast<double>(results.latency.Quantile(0.99)) / 1000,
-              static_cast<unsigned long long>(source.end_span_number()),
-              static_cast<unsigned long long>(source.end_trace_number()));
+  std::printf(
+      "{\"requests\": %llu, \"ok\": %llu, \"unanswered\": %zu, \"spans_sent\": %llu, "
+      "\"spans_acknowledged\": %llu, \"bytes\": %llu, \"seconds\": %.3f, "
+      "\"p50_us\": %.1f, \"p99_us\": %.1f, \"span_numbers\": %llu, \"trace_numbers\": %llu, ",
+      static_cast<unsigned long long>(results.issued), static_cast<unsigned long long>(results.ok),
+      unanswered, static_cast<unsigned long long>(results.spans_sent),
+      static_cast<unsigned long long>(results.spans_acknowledged),
+      static_cast<unsigned long long>(results.bytes_sent), seconds,
+      static_cast<double>(results.latency.Quantile(0.5)) / 1000,
+      static_cast<double>(results.latency.Quantile(0.99)) / 1000,
+      static_cast<unsigned long long>(source.end_span_number()),
+      static_cast<unsigned long long>(source.end_trace_number()));
   std::printf("\"errors\": {");
   const char* separator = "";
   for (const auto& [code, count] : results.errors) {
@@ -196,9 +196,11 @@ void Describe(CLI::App& app, LoadOptions& options) {
   app.add_option("--spans", source.spans_max, "spans per request");
   app.add_option("--spans-min", source.spans_min,
                  "with this, sizes are log-uniform from here to --spans");
-  app.add_option("--traces", source.traces,
-                 "distinct traces per request; with --fresh, traces under way (default: spans / 5)");
-  app.add_option("--trace-spans", source.mean_spans_per_trace, "mean spans per trace, with --fresh");
+  app.add_option(
+      "--traces", source.traces,
+      "distinct traces per request; with --fresh, traces under way (default: spans / 5)");
+  app.add_option("--trace-spans", source.mean_spans_per_trace,
+                 "mean spans per trace, with --fresh");
   app.add_option("--resources", source.resources_max, "at most so many ResourceSpans per request");
   app.add_option("--pool", source.pool, "different requests encoded beforehand");
   app.add_flag("--fresh", options.fresh, "every span unique, so that a sink can verify");
@@ -223,10 +225,11 @@ int Main(int argc, char** argv) {
   if (source.gzip) options.connection.encoding = "gzip";
   const auto target = ParseAddress(options.target);
   const bool bounded = options.requests > 0 || options.spans > 0 || options.seconds > 0;
-  if (!target || !bounded || source.spans_max == 0 || source.pool == 0 || source.resources_max == 0 ||
-      (options.spans > 0 && !options.fresh)) {
-    std::fprintf(stderr, "load_generator: need an IPv4 address:port, sizes above zero, one of --requests, "
-                         "--seconds, --total-spans (the last with --fresh)\n");
+  if (!target || !bounded || source.spans_max == 0 || source.pool == 0 ||
+      source.resources_max == 0 || (options.spans > 0 && !options.fresh)) {
+    std::fprintf(stderr,
+                 "load_generator: need an IPv4 address:port, sizes above zero, one of --requests, "
+                 "--seconds, --total-spans (the last with --fresh)\n");
     return 2;
   }
   signal(SIGTERM, [](int) { stop_requested = 1; });

@@ -1,8 +1,9 @@
 // LoadResults: what became of the requests of a run.
 //
 // Thread safety: a value, filled by one thread.
-// Invariants: issued = ok + Σ errors (all but "goaway", which is about a connection) + in flight; a span is acknowledged only by a plain OK: HTTP 200,
-// grpc-status 0, an empty message (no partial_success).
+// Invariants: issued = ok + Σ errors (all but "goaway", which is about a connection) + in flight; a
+// span is acknowledged only by a plain OK: HTTP 200, grpc-status 0, an empty message (no
+// partial_success).
 #pragma once
 
 #include <cstdint>

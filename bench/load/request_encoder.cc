@@ -11,7 +11,8 @@ namespace bench {
 namespace {
 
 constexpr std::size_t kReadyMadeSpans = 64;
-// A ready-made span begins with trace_id (tag, length, 16 bytes) and span_id (tag, length, 8 bytes).
+// A ready-made span begins with trace_id (tag, length, 16 bytes) and span_id (tag, length, 8
+// bytes).
 constexpr std::size_t kTraceIdOffset = 2;
 constexpr std::size_t kSpanIdOffset = kTraceIdOffset + sizeof(TraceId) + 2;
 
@@ -110,7 +111,8 @@ std::string ReadyMadeSpan(Random& random) {
   AppendFixed64(8, start + 1000 * (50 + random.Below(80'000)), span);
   AppendField(9, Text("http.request.method", "GET"), span);
   AppendField(9, Text("http.route", route), span);
-  AppendField(9, Text("url.path", "/api/" + Hex(random, 10 + static_cast<int>(random.Below(20)))), span);
+  AppendField(9, Text("url.path", "/api/" + Hex(random, 10 + static_cast<int>(random.Below(20)))),
+              span);
   AppendField(9, Integer("http.response.status_code", 200), span);
   AppendField(9, Text("server.address", "checkout.shop.svc.cluster.local"), span);
   AppendField(9, Integer("server.port", 8080), span);
@@ -118,7 +120,8 @@ std::string ReadyMadeSpan(Random& random) {
   AppendField(9, Text("network.protocol.version", "1.1"), span);
   AppendField(9, Text("user_agent.original", "okhttp/4.12.0"), span);
   AppendField(9, Text("http.request.header.x-request-id", Hex(random, 14)), span);
-  AppendField(9, Text("thread.name", "reactor-http-epoll-" + std::to_string(random.Below(9))), span);
+  AppendField(9, Text("thread.name", "reactor-http-epoll-" + std::to_string(random.Below(9))),
+              span);
   if (random.Below(8) == 0) {
     std::string event;
     AppendFixed64(1, start + 2000, event);

@@ -1,6 +1,7 @@
-// RequestEncoder: ExportTraceServiceRequests as an SDK would send them, about 510 bytes per span (an HTTP
-// server span: name, kind, times, a dozen attributes, some with an event or a link), one resource of
-// eight attributes and two scopes, at memory speed: spans are copied from ready-made ones and get their IDs.
+// RequestEncoder: ExportTraceServiceRequests as an SDK would send them, about 510 bytes per span
+// (an HTTP server span: name, kind, times, a dozen attributes, some with an event or a link), one
+// resource of eight attributes and two scopes, at memory speed: spans are copied from ready-made
+// ones and get their IDs.
 //
 // Thread safety: one thread.
 // Invariants: every span gets the next span number and so a distinct ID; equal seeds and calls give
@@ -16,8 +17,8 @@
 
 namespace bench {
 
-// Which trace the next span belongs to: a window of traces that are under way, drawn from at random, so
-// that one request mixes traces and one trace is spread over many requests.
+// Which trace the next span belongs to: a window of traces that are under way, drawn from at
+// random, so that one request mixes traces and one trace is spread over many requests.
 class TraceMix {
  public:
   struct Options {
@@ -58,8 +59,8 @@ class RequestEncoder {
   std::uint64_t next_span_number_ = 0;
   std::string resource_field_;
   std::string scope_field_;
-  std::vector<std::string> spans_;        // ready-made Span messages with blank IDs
-  std::vector<std::uint32_t> picks_;      // of the scope being encoded
+  std::vector<std::string> spans_;    // ready-made Span messages with blank IDs
+  std::vector<std::uint32_t> picks_;  // of the scope being encoded
 };
 
 }  // namespace bench

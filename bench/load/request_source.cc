@@ -77,7 +77,8 @@ class FreshSource final : public RequestSource {
       free_.pop_back();
     }
     request.spans = DrawSize(options_, random_);
-    if (spans_max > 0 && request.spans > spans_max) request.spans = static_cast<std::uint32_t>(spans_max);
+    if (spans_max > 0 && request.spans > spans_max)
+      request.spans = static_cast<std::uint32_t>(spans_max);
     const auto resources = static_cast<std::uint32_t>(1 + random_.Below(options_.resources_max));
     encoder_.Encode(request.spans, resources, mix_, request.storage);
     if (options_.gzip) request.storage = GzipCompress(request.storage);

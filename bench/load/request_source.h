@@ -1,5 +1,6 @@
-// RequestSource: what a load generator sends next. Two kinds: a pool encoded beforehand, which costs the
-// sender nothing, and fresh requests in which every span is unique, which a sink can check one by one.
+// RequestSource: what a load generator sends next. Two kinds: a pool encoded beforehand, which
+// costs the sender nothing, and fresh requests in which every span is unique, which a sink can
+// check one by one.
 //
 // Thread safety: one thread.
 #pragma once
@@ -13,8 +14,8 @@
 
 namespace bench {
 
-// One request body as it goes on the wire (without the gRPC prefix). The bytes live in `storage`, if that is
-// not empty, or in the source.
+// One request body as it goes on the wire (without the gRPC prefix). The bytes live in `storage`,
+// if that is not empty, or in the source.
 struct Request {
   std::span<const std::uint8_t> bytes;
   std::vector<std::uint8_t> storage;
@@ -24,7 +25,8 @@ struct Request {
 struct SourceOptions {
   std::uint32_t spans_min = 100;  // per request, log-uniform between the two
   std::uint32_t spans_max = 100;
-  std::uint32_t traces = 0;       // distinct per request (fresh: under way at a time); 0: a fifth of spans_max
+  std::uint32_t traces =
+      0;  // distinct per request (fresh: under way at a time); 0: a fifth of spans_max
   std::uint32_t mean_spans_per_trace = 8;  // fresh only
   std::uint32_t resources_max = 1;         // ResourceSpans per request, uniform from 1
   std::uint32_t pool = 64;

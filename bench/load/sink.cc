@@ -1,8 +1,9 @@
-// sink: N fake backends in one thread, each an address of its own. Answers every OTLP/gRPC request OK, counts
-// spans per address and, with --verify, which span arrived how often and where.
+// sink: N fake backends in one thread, each an address of its own. Answers every OTLP/gRPC request
+// OK, counts spans per address and, with --verify, which span arrived how often and where.
 //
-// Prints "listening PORT CONTROL_PORT" when ready. Whoever connects to the control port gets the counters as
-// one line of JSON; SIGTERM and SIGINT print the same line to stdout and end the program.
+// Prints "listening PORT CONTROL_PORT" when ready. Whoever connects to the control port gets the
+// counters as one line of JSON; SIGTERM and SIGINT print the same line to stdout and end the
+// program.
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -77,7 +78,8 @@ class Sink {
         if (fd == control_) {
           AnswerControl();
         } else if (const auto found = connections_.find(fd); found != connections_.end()) {
-          if ((events[i].events & ~std::uint32_t{EPOLLOUT}) != 0) found->second->OnReadable(buffer_);
+          if ((events[i].events & ~std::uint32_t{EPOLLOUT}) != 0)
+            found->second->OnReadable(buffer_);
         } else {
           AcceptFrom(fd);
         }
@@ -89,8 +91,7 @@ class Sink {
         if (found->second->closed()) {
           connections_.erase(found);
         } else if (wants_write || (events[i].events & EPOLLOUT) != 0) {
-          Watch(EPOLL_CTL_MOD, found->first,
-                EPOLLIN | (wants_write ? std::uint32_t{EPOLLOUT} : 0));
+          Watch(EPOLL_CTL_MOD, found->first, EPOLLIN | (wants_write ? std::uint32_t{EPOLLOUT} : 0));
         }
       }
     }

@@ -109,8 +109,7 @@ void SinkConnection::OnControl(const FrameHeader& frame, std::span<const std::ui
 void SinkConnection::Take(Stream& stream, std::span<const std::uint8_t> payload) {
   listener_.counters.body_bytes += payload.size();
   if (stream.prefix_bytes < sizeof(stream.prefix)) {
-    const std::size_t take =
-        std::min(sizeof(stream.prefix) - stream.prefix_bytes, payload.size());
+    const std::size_t take = std::min(sizeof(stream.prefix) - stream.prefix_bytes, payload.size());
     std::copy_n(payload.begin(), take, stream.prefix + stream.prefix_bytes);
     stream.prefix_bytes += take;
     payload = payload.subspan(take);

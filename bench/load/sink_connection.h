@@ -1,9 +1,10 @@
-// SinkConnection: one HTTP/2 server connection of a fake backend. It answers every gRPC request with OK and an
-// empty message, and reports the spans it saw. Bodies are looked at while they pass, never kept.
+// SinkConnection: one HTTP/2 server connection of a fake backend. It answers every gRPC request
+// with OK and an empty message, and reports the spans it saw. Bodies are looked at while they pass,
+// never kept.
 //
 // Thread safety: one thread.
-// Invariants: a request counts, and is answered OK, only once its last byte is here and was valid OTLP;
-// anything else is answered INVALID_ARGUMENT and counted as malformed.
+// Invariants: a request counts, and is answered OK, only once its last byte is here and was valid
+// OTLP; anything else is answered INVALID_ARGUMENT and counted as malformed.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,9 @@ struct SinkCounters {
 struct SinkListener {
   std::size_t index = 0;
   SinkCounters counters;
-  SpanLedger* ledger = nullptr;   // null: spans are only counted
-  std::uint64_t lose_every = 0;   // forget every n-th span although it was acknowledged: proves the alarm
+  SpanLedger* ledger = nullptr;  // null: spans are only counted
+  std::uint64_t lose_every =
+      0;  // forget every n-th span although it was acknowledged: proves the alarm
 };
 
 class SinkConnection final : private FrameVisitor, private SpanObserver {
@@ -56,7 +58,7 @@ class SinkConnection final : private FrameVisitor, private SpanObserver {
     std::unique_ptr<GunzipStream> gunzip;  // when the request says gzip
     std::uint8_t prefix[5] = {};
     std::size_t prefix_bytes = 0;
-    std::uint64_t left = 0;                // of the message
+    std::uint64_t left = 0;  // of the message
     bool valid = true;
     std::uint64_t spans = 0;
     std::vector<std::pair<TraceId, SpanId>> ids;  // with a ledger

@@ -1,7 +1,7 @@
 // SpanScanner: finds the spans of an ExportTraceServiceRequest while its bytes go by.
 //
-// A body is fed in pieces of any size and is never kept: only field headers are looked at, and of a span
-// only its trace ID and span ID, so that counting costs a few nanoseconds per span.
+// A body is fed in pieces of any size and is never kept: only field headers are looked at, and of a
+// span only its trace ID and span ID, so that counting costs a few nanoseconds per span.
 //
 // Thread safety: one thread.
 // Invariants: OnSpan is called once per span, in order, whatever the cuts between pieces.
@@ -46,13 +46,13 @@ class SpanScanner {
   bool read_ids_;
   State state_ = State::kTag;
   int depth_ = 0;
-  std::uint64_t position_ = 0;                // bytes seen so far
-  std::array<std::uint64_t, 4> ends_{};       // where the message of each depth ends; [0] unused
+  std::uint64_t position_ = 0;           // bytes seen so far
+  std::array<std::uint64_t, 4> ends_{};  // where the message of each depth ends; [0] unused
   std::uint64_t varint_ = 0;
   int varint_shift_ = 0;
   std::uint64_t field_ = 0;
-  std::uint64_t left_ = 0;                    // bytes to skip or capture
-  std::uint8_t* capture_ = nullptr;           // where captured bytes go: into trace_id_ or span_id_
+  std::uint64_t left_ = 0;           // bytes to skip or capture
+  std::uint8_t* capture_ = nullptr;  // where captured bytes go: into trace_id_ or span_id_
   TraceId trace_id_{};
   SpanId span_id_{};
 };

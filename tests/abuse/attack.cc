@@ -1,9 +1,9 @@
 #include "tests/abuse/attack.h"
 
-#include <isa-l/igzip_lib.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -51,7 +51,8 @@ std::uint64_t StatusKib(int pid, const std::string& key) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
   std::string line;
   while (std::getline(status, line)) {
-    if (line.rfind(key + ":", 0) == 0) return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10);
+    if (line.rfind(key + ":", 0) == 0)
+      return std::strtoull(line.c_str() + key.size() + 1, nullptr, 10);
   }
   return 0;
 }
@@ -106,6 +107,23 @@ bool SendBytes(std::uint16_t port, const std::string& bytes, std::chrono::millis
   return closed;
 }
 
+std::string ReadAll(std::uint16_t port, std::chrono::milliseconds deadline) {
+  const int fd = ConnectTo(port);
+  if (fd < 0) return {};
+  const Clock::time_point end = Clock::now() + deadline;
+  std::string out;
+  char piece[4096];
+  for (bool open = true; open && Clock::now() < end;) {
+    pollfd waiting{fd, POLLIN, 0};
+    if (poll(&waiting, 1, MillisecondsUntil(end)) <= 0) break;
+    const ssize_t size = recv(fd, piece, sizeof(piece), 0);
+    if (size > 0) out.append(piece, static_cast<std::size_t>(size));
+    open = size > 0;
+  }
+  close(fd);
+  return out;
+}
+
 SilentCrowd::~SilentCrowd() {
   for (const int fd : fds_) close(fd);
 }
@@ -135,37 +153,33 @@ std::size_t SilentCrowd::Closed() const {
 }
 
 Body GzipBomb(std::uint64_t plain_bytes) {
+  constexpr int kGzip = 15 + 16;  // window bits, and the gzip wrapper
   std::vector<std::uint8_t> zeros(1 << 20);
-  std::vector<std::uint8_t> work(ISAL_DEF_LVL3_DEFAULT);
-  Body out(plain_bytes / 100 + 4096);
-  isal_zstream stream;
-  isal_deflate_init(&stream);
-  stream.gzip_flag = IGZIP_GZIP;
-  stream.flush = NO_FLUSH;
-  stream.level = 3;
-  stream.level_buf = work.data();
-  stream.level_buf_size = static_cast<std::uint32_t>(work.size());
+  Body out(plain_bytes / 500 + 4096);
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, kGzip, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
+    std::abort();
+  }
   stream.next_out = out.data();
-  stream.avail_out = static_cast<std::uint32_t>(out.size());
+  stream.avail_out = static_cast<uInt>(out.size());
+  int outcome = Z_OK;
   for (std::uint64_t left = plain_bytes; left > 0;) {
     const std::uint64_t take = std::min<std::uint64_t>(left, zeros.size());
     left -= take;
     stream.next_in = zeros.data();
-    stream.avail_in = static_cast<std::uint32_t>(take);
-    stream.end_of_stream = left == 0 ? 1 : 0;
-    if (isal_deflate(&stream) != COMP_OK) std::abort();
+    stream.avail_in = static_cast<uInt>(take);
+    outcome = deflate(&stream, left == 0 ? Z_FINISH : Z_NO_FLUSH);
   }
-  if (stream.internal_state.state != ZSTATE_END) std::abort();
-  out.resize(out.size() - stream.avail_out);
+  if (outcome != Z_STREAM_END) std::abort();
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
   return out;
 }
 
 std::uint64_t ResidentKib(int pid) { return StatusKib(pid, "VmRSS"); }
 std::uint64_t PeakKib(int pid) { return StatusKib(pid, "VmHWM"); }
 
-void ResetPeak(int pid) {
-  std::ofstream("/proc/" + std::to_string(pid) + "/clear_refs") << "5";
-}
+void ResetPeak(int pid) { std::ofstream("/proc/" + std::to_string(pid) + "/clear_refs") << "5"; }
 
 std::string Describe(const LoadResults& results) {
   std::string out;

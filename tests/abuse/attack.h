@@ -1,4 +1,5 @@
-// Attacks on a listening port: hostile requests through a correct HTTP/2 client, and bytes that are no protocol.
+// Attacks on a listening port: hostile requests through a correct HTTP/2 client, and bytes that are
+// no protocol.
 //
 // Thread safety: free functions, any thread; each blocks up to its deadline.
 #pragma once
@@ -15,13 +16,18 @@ namespace bench {
 
 using Body = std::vector<std::uint8_t>;
 
-// Sends each body as one request, at most options.in_flight at a time on one connection, and waits for all
-// answers. What has none at the deadline fails as "unanswered". No connection: "no connection".
+// Sends each body as one request, at most options.in_flight at a time on one connection, and waits
+// for all answers. What has none at the deadline fails as "unanswered". No connection: "no
+// connection".
 LoadResults SendBodies(std::uint16_t port, const LoadConnection::Options& options,
                        const std::vector<Body>& bodies, std::chrono::milliseconds deadline);
 
-// Opens a connection, sends `bytes`, and reads until the peer closes or the deadline. True if it closed.
+// Opens a connection, sends `bytes`, and reads until the peer closes or the deadline. True if it
+// closed.
 bool SendBytes(std::uint16_t port, const std::string& bytes, std::chrono::milliseconds deadline);
+
+// What a server says to a connection that says nothing, until it closes.
+std::string ReadAll(std::uint16_t port, std::chrono::milliseconds deadline);
 
 // Connections that are opened and held. Each sends a part of a preface, of a frame, or nothing.
 class SilentCrowd {

@@ -35,9 +35,11 @@ struct Exchange {
     int fds[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     UpToSpans gate(results);
-    const auto source = MakeFreshSource({.spans_min = 1, .spans_max = 300, .resources_max = 3, .gzip = gzip});
-    LoadConnection client(fds[0], {.in_flight = 7, .encoding = gzip ? "gzip" : "", .grpc_timeout = "10S"}, gate, *source,
-                          results);
+    const auto source =
+        MakeFreshSource({.spans_min = 1, .spans_max = 300, .resources_max = 3, .gzip = gzip});
+    LoadConnection client(fds[0],
+                          {.in_flight = 7, .encoding = gzip ? "gzip" : "", .grpc_timeout = "10S"},
+                          gate, *source, results);
     SinkConnection server(fds[1], listener);
     std::vector<std::uint8_t> buffer(FrameReader::kBufferBytes);
     for (int turn = 0; turn < kTurnsMax; ++turn) {
@@ -48,7 +50,8 @@ struct Exchange {
       client.OnReadable(buffer);
       if (client.in_flight() == 0 && !gate.MayIssue()) return;
     }
-    FAIL() << "not answered after " << kTurnsMax << " turns: " << client.in_flight() << " in flight";
+    FAIL() << "not answered after " << kTurnsMax << " turns: " << client.in_flight()
+           << " in flight";
   }
 };
 

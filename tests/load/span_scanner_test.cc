@@ -92,16 +92,19 @@ TEST(SpanScannerTest, ShortenedRequestIsNotAtItsEnd) {
   const std::vector<std::uint8_t> body = SomeRequest(3, 1);
   for (std::size_t size = 1; size < body.size(); ++size) {
     Seen seen;
-    EXPECT_FALSE(Scan({body.begin(), body.begin() + static_cast<std::ptrdiff_t>(size)}, 100, true, seen))
+    EXPECT_FALSE(
+        Scan({body.begin(), body.begin() + static_cast<std::ptrdiff_t>(size)}, 100, true, seen))
         << size << " bytes";
   }
 }
 
-// Scenario: a field reaches past the end of its message; a wire type that does not exist; an endless varint.
-// Guarantees: each is refused.
+// Scenario: a field reaches past the end of its message; a wire type that does not exist; an
+// endless varint. Guarantees: each is refused.
 TEST(SpanScannerTest, RefusesWhatCannotBeOtlp) {
-  const std::vector<std::vector<std::uint8_t>> cases = {
-      {0x0a, 2, 0x12, 5, 0, 0, 0, 0, 0}, {0x0f, 1}, {0x0a, 3, 0x12, 1, 0x0d}, std::vector<std::uint8_t>(12, 0xff)};
+  const std::vector<std::vector<std::uint8_t>> cases = {{0x0a, 2, 0x12, 5, 0, 0, 0, 0, 0},
+                                                        {0x0f, 1},
+                                                        {0x0a, 3, 0x12, 1, 0x0d},
+                                                        std::vector<std::uint8_t>(12, 0xff)};
   for (const auto& body : cases) {
     Seen seen;
     EXPECT_FALSE(Scan(body, 100, true, seen));
@@ -109,7 +112,8 @@ TEST(SpanScannerTest, RefusesWhatCannotBeOtlp) {
 }
 
 // Scenario: many spans are encoded.
-// Guarantees: they are about as large as an SDK's (the figures of docs/performance.md are for 500 bytes).
+// Guarantees: they are about as large as an SDK's (the figures of docs/performance.md are for 500
+// bytes).
 TEST(RequestEncoderTest, SpansAreAboutFiveHundredBytes) {
   const double per_span = static_cast<double>(SomeRequest(1000, 1).size()) / 1000;
   EXPECT_GT(per_span, 460);
