@@ -236,8 +236,8 @@ void AresChannel::State::WaitForRead(const std::shared_ptr<Watch>& watch) {
   watch->waits_read = true;
   watch->descriptor.async_wait(
       asio::posix::descriptor_base::wait_read,
-      [weak_self = weak_from_this(), weak_watch = std::weak_ptr<Watch>(watch)](
-          const boost::system::error_code& error) {
+      [weak_self = weak_from_this(),
+       weak_watch = std::weak_ptr<Watch>(watch)](const boost::system::error_code& error) {
         const auto alive = weak_watch.lock();
         const auto self = weak_self.lock();
         if (error == asio::error::operation_aborted || !self || !alive) {
@@ -257,8 +257,8 @@ void AresChannel::State::WaitForWrite(const std::shared_ptr<Watch>& watch) {
   watch->waits_write = true;
   watch->descriptor.async_wait(
       asio::posix::descriptor_base::wait_write,
-      [weak_self = weak_from_this(), weak_watch = std::weak_ptr<Watch>(watch)](
-          const boost::system::error_code& error) {
+      [weak_self = weak_from_this(),
+       weak_watch = std::weak_ptr<Watch>(watch)](const boost::system::error_code& error) {
         const auto alive = weak_watch.lock();
         const auto self = weak_self.lock();
         if (error == asio::error::operation_aborted || !self || !alive) {
@@ -310,9 +310,7 @@ void AresChannel::Query(const std::string& name, std::uint16_t type, Callback ca
   state_->Query(name, type, std::move(callback));
 }
 
-const AresChannel::SearchRules& AresChannel::search_rules() const {
-  return state_->search_rules();
-}
+const AresChannel::SearchRules& AresChannel::search_rules() const { return state_->search_rules(); }
 
 std::size_t AresChannel::server_count() const { return state_->server_count(); }
 

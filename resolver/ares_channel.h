@@ -1,10 +1,9 @@
 // AresChannel: DNS questions through c-ares, its sockets and time-outs driven by one executor.
 //
-// Thread safety: one thread, the executor's. Nothing is shared between channels and nothing global is
-// initialised.
-// Ownership: c-ares opens and closes the sockets; we only watch them, and let go of each before
-// c-ares closes it. The destructor ends everything: no callback runs after it.
-// A new channel reads resolv.conf afresh and asks from new ports, so make one per attempt.
+// Thread safety: one thread, the executor's. Nothing is shared between channels and nothing global
+// is initialised. Ownership: c-ares opens and closes the sockets; we only watch them, and let go of
+// each before c-ares closes it. The destructor ends everything: no callback runs after it. A new
+// channel reads resolv.conf afresh and asks from new ports, so make one per attempt.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -46,8 +45,8 @@ class AresChannel {
   AresChannel& operator=(const AresChannel&) = delete;
   ~AresChannel();
 
-  // Asks for the records of `type` at exactly `name` (no search domains). `callback` runs once, later,
-  // never from inside Query; not at all when the channel is destroyed first.
+  // Asks for the records of `type` at exactly `name` (no search domains). `callback` runs once,
+  // later, never from inside Query; not at all when the channel is destroyed first.
   void Query(const std::string& name, std::uint16_t type, Callback callback);
 
   // Where a name without a final dot is looked for, from resolv.conf.

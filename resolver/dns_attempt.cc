@@ -58,9 +58,9 @@ DnsAttempt::DnsAttempt(boost::asio::any_io_executor executor, const DnsOptions& 
 DnsAttempt::~DnsAttempt() = default;
 
 void DnsAttempt::Start() {
-  auto channel = AresChannel::Make(
-      executor_, AresChannelOptions{options_.timeout, options_.tries, options_.servers,
-                                    first_round_.has_value()});
+  auto channel =
+      AresChannel::Make(executor_, AresChannelOptions{options_.timeout, options_.tries,
+                                                      options_.servers, first_round_.has_value()});
   if (!channel) {
     boost::asio::post(executor_, [weak = std::weak_ptr(self_), fault = channel.error()] {
       if (const auto self = weak.lock()) {
@@ -76,8 +76,7 @@ void DnsAttempt::Start() {
   }
   rules_.hosts_file = options_.hosts_file;
   if (options_.srv) {
-    service_names_ =
-        SearchNames(options_.hostname, rules_.search.domains, rules_.search.dots_min);
+    service_names_ = SearchNames(options_.hostname, rules_.search.domains, rules_.search.dots_min);
     AskForServices();
   } else {
     LookUpHosts({options_.hostname});
@@ -145,8 +144,8 @@ void DnsAttempt::OnHosts(const std::vector<HostAnswer>& answers) {
 void DnsAttempt::AddHost(std::size_t index, const HostAnswer& host, std::vector<Endpoint>& found) {
   answer_.v4_known = answer_.v4_known && IsAuthentic(host.v4.outcome);
   answer_.v6_known = answer_.v6_known && IsAuthentic(host.v6.outcome);
-  saw_failing_server_ = saw_failing_server_ || IsFailingServer(host.v4.outcome) ||
-                        IsFailingServer(host.v6.outcome);
+  saw_failing_server_ =
+      saw_failing_server_ || IsFailingServer(host.v4.outcome) || IsFailingServer(host.v6.outcome);
   report_.v4 = Worse(report_.v4, host.v4.outcome);
   report_.v6 = Worse(report_.v6, host.v6.outcome);
   report_.unusable += host.v4.unusable + host.v6.unusable;

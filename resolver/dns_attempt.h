@@ -1,6 +1,7 @@
 // DnsAttempt: one resolution of a DnsOptions from the first question to the report. With `srv` the
-// SRV records first, then the addresses of their targets. The first server is believed unless it says
-// SERVFAIL or the like and there are others: then all is asked once more, passing over such servers.
+// SRV records first, then the addresses of their targets. The first server is believed unless it
+// says SERVFAIL or the like and there are others: then all is asked once more, passing over such
+// servers.
 //
 // Thread safety: one thread, the executor's.
 // Ownership: owns its channel. Destroying the attempt cancels it without a callback.
@@ -27,7 +28,8 @@ namespace resolver {
 class DnsAttempt {
  public:
   // `answer.endpoints` is empty unless the report says success.
-  using Callback = std::function<void(const EndpointAnswer& answer, const ResolutionReport& report)>;
+  using Callback =
+      std::function<void(const EndpointAnswer& answer, const ResolutionReport& report)>;
 
   // Starts at once. `callback` runs once, later, at the latest after options.attempt_max; it may
   // destroy the attempt. `options` outlives the attempt.
@@ -65,7 +67,7 @@ class DnsAttempt {
   ResolutionReport report_;
   bool saw_failing_server_ = false;
   std::optional<ResolutionReport> first_round_;  // once there is a second
-  std::shared_ptr<DnsAttempt*> self_;  // handlers hold it weakly
+  std::shared_ptr<DnsAttempt*> self_;            // handlers hold it weakly
 };
 
 }  // namespace resolver

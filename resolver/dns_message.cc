@@ -65,8 +65,8 @@ char Lower(std::uint8_t byte) {
 
 std::string Reader::Name() {
   std::string name;
-  std::size_t resume = 0;          // where reading goes on after the first pointer; 0: none yet
-  std::size_t floor = position_;   // a pointer must lead to before this
+  std::size_t resume = 0;         // where reading goes on after the first pointer; 0: none yet
+  std::size_t floor = position_;  // a pointer must lead to before this
   int pointers = 0;
   for (;;) {
     const std::uint8_t length = U8();
@@ -201,8 +201,8 @@ void TakeRecord(const Record& record, DnsAnswer& answer) {
 }
 
 Outcome OutcomeOfCode(unsigned code) {
-  constexpr std::array kOutcomes = {Outcome::kSuccess, Outcome::kMalformed, Outcome::kServFail,
-                                    Outcome::kNxDomain, Outcome::kOther, Outcome::kRefused};
+  constexpr std::array kOutcomes = {Outcome::kSuccess,  Outcome::kMalformed, Outcome::kServFail,
+                                    Outcome::kNxDomain, Outcome::kOther,     Outcome::kRefused};
   return code < kOutcomes.size() ? kOutcomes[code] : Outcome::kOther;
 }
 

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -19,17 +18,17 @@ struct DnsOptions {
   std::optional<std::uint16_t> port;
   bool srv = false;
 
-  std::chrono::milliseconds interval{5000};       // from attempt to attempt, ± 10 %
-  std::chrono::milliseconds interval_min{1000};   // however short the time to live
-  std::chrono::milliseconds timeout{1000};        // of the first try; the second waits twice as long
-  int tries = 2;                                  // per server
+  std::chrono::milliseconds interval{5000};      // from attempt to attempt, ± 10 %
+  std::chrono::milliseconds interval_min{1000};  // however short the time to live
+  std::chrono::milliseconds timeout{1000};       // of the first try; the second waits twice as long
+  int tries = 2;                                 // per server
   std::chrono::milliseconds attempt_max{30'000};  // one whole attempt, all questions together
 
   std::vector<std::string> servers;  // "ip", "ip:port", "[v6]:port"; empty: those of resolv.conf
   std::optional<std::vector<std::string>> search_domains;  // none: those of resolv.conf
   std::string hosts_file = "/etc/hosts";                   // empty: none
 
-  std::uint64_t jitter_seed = std::random_device{}();  // tests fix it
+  std::optional<std::uint64_t> jitter_seed;  // none: random; tests fix it
 };
 
 }  // namespace resolver

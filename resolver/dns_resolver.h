@@ -1,10 +1,12 @@
 // DnsResolver: keeps the set of endpoints behind one DNS name up to date.
 //
 // What it promises:
-//   * an error, an unknown name, an empty or a broken answer never removes a member (FM-19 … FM-22);
+//   * an error, an unknown name, an empty or a broken answer never removes a member (FM-19 …
+//   FM-22);
 //     additions count at once, removals as EndpointDamping says;
 //   * a set is reported only when it differs from the one before, an attempt always;
-//   * A and AAAA are asked together and an attempt ends when both have ended. If one of them failed,
+//   * A and AAAA are asked together and an attempt ends when both have ended. If one of them
+//   failed,
 //     the members of the other family are taken and those of the failed family kept;
 //   * with `srv` the failure of one target's addresses keeps every member of that family;
 //   * resolv.conf and the hosts file are read again for each attempt.

@@ -66,8 +66,7 @@ EndpointSet MakeEndpointSet(std::vector<Endpoint> endpoints, std::size_t* cut) {
   });
   const auto same_name = [](const Endpoint& a, const Endpoint& b) { return a.name == b.name; };
   endpoints.erase(std::unique(endpoints.begin(), endpoints.end(), same_name), endpoints.end());
-  const std::size_t over =
-      endpoints.size() > kEndpointsMax ? endpoints.size() - kEndpointsMax : 0;
+  const std::size_t over = endpoints.size() > kEndpointsMax ? endpoints.size() - kEndpointsMax : 0;
   endpoints.erase(endpoints.end() - static_cast<std::ptrdiff_t>(over), endpoints.end());
   if (cut != nullptr) {
     *cut = over;

@@ -1,5 +1,5 @@
-// Endpoint: where a backend is and what it is called, and the canonical sets of them that a resolver
-// reports.
+// Endpoint: where a backend is and what it is called, and the canonical sets of them that a
+// resolver reports.
 //
 // Thread safety: values and pure functions.
 // Invariants of an EndpointSet: sorted bytewise by name, names unique, at most kEndpointsMax. Two

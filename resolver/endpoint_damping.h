@@ -5,8 +5,8 @@
 //   * when that would take more than half of the members, after three;
 //   * what is no answer (an error, an empty set, a family that failed) removes nobody, and neither
 //     counts as absence nor ends a row of absences.
-// So a member that comes and goes with every refresh simply stays (FM-24), and a resolver gone wrong
-// needs three refreshes to gut the ring.
+// So a member that comes and goes with every refresh simply stays (FM-24), and a resolver gone
+// wrong needs three refreshes to gut the ring.
 //
 // Thread safety: none needed, one owner; no clock, no I/O: a pure function of what was fed.
 #pragma once

@@ -1,7 +1,7 @@
 // HostLookup: one host name → its IPv4 and IPv6 addresses, each family with its own outcome.
 // Addresses and the hosts file first, then A and AAAA together for each name of the search list
-// until one of them has records. An error ends the search: what a later domain holds under this name
-// is somebody else's.
+// until one of them has records. An error ends the search: what a later domain holds under this
+// name is somebody else's.
 //
 // Thread safety: one thread, the channel's executor.
 // Ownership: borrows the channel, which outlives the lookup. Destroying the lookup cancels it.
@@ -56,8 +56,8 @@ class HostLookup {
   AresChannel& channel_;
   std::vector<std::string> names_;
   Callback callback_;
-  std::size_t next_ = 0;    // index into names_
-  int outstanding_ = 0;     // questions under way
+  std::size_t next_ = 0;  // index into names_
+  int outstanding_ = 0;   // questions under way
   bool saw_no_data_ = false;
   HostAnswer current_;
   std::shared_ptr<HostLookup*> self_;  // handlers hold it weakly

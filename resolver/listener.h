@@ -1,8 +1,8 @@
-// Listener: what a resolver tells. The set of members and the fate of each attempt are two calls, so
-// that a failure cannot be mistaken for an empty set.
+// Listener: what a resolver tells. The set of members and the fate of each attempt are two calls,
+// so that a failure cannot be mistaken for an empty set.
 //
-// Thread safety: called on the resolver's executor, never from inside Start(), and not after Stop().
-// A call may stop or destroy the resolver it came from.
+// Thread safety: called on the resolver's executor, never from inside Start(), and not after
+// Stop(). A call may stop or destroy the resolver it came from.
 #pragma once
 
 #include <chrono>

@@ -13,8 +13,9 @@ namespace resolver {
 
 class RefreshSchedule {
  public:
+  // Without a seed it takes a random one.
   RefreshSchedule(std::chrono::milliseconds interval, std::chrono::milliseconds interval_min,
-                  std::uint64_t seed);
+                  std::optional<std::uint64_t> seed);
 
   // How long to wait after an attempt that took `elapsed` and ended with records that live `ttl`
   // seconds (none: no records).

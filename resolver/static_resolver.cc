@@ -74,7 +74,9 @@ StaticResolver::StaticResolver(asio::io_context& control, std::vector<StaticHost
   DnsOptions member_options = options;
   for (StaticHost& host : hosts) {
     if (names.insert(host.name).second) {
-      ++member_options.jitter_seed;  // the names drift apart
+      if (member_options.jitter_seed) {
+        ++*member_options.jitter_seed;  // the names drift apart
+      }
       members_.push_back(std::make_unique<Member>(control, std::move(host), member_options));
     }
   }

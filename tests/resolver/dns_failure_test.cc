@@ -28,8 +28,8 @@ class DnsFailureTest : public ResolverFixture, public testing::WithParamInterfac
 
 // Scenario: two members are known; the server begins to fail in one way, for several refreshes, and
 // is then mended with a third member.
-// Guarantees: the set does not move while it fails, the report says how it failed, and the first good
-// answer counts again.
+// Guarantees: the set does not move while it fails, the report says how it failed, and the first
+// good answer counts again.
 TEST_P(DnsFailureTest, KeepsTheLastSetAndRecovers) {
   const Failure& failure = GetParam();
   server_.Set("backends.test", Addresses({"10.0.0.1", "10.0.0.2"}));

@@ -131,9 +131,9 @@ TEST(DnsMessageTest, FM21RefusesATruncatedAnswer) {
 // Scenario: FM-19, every response code.
 // Guarantees: the outcomes that the reports name.
 TEST(DnsMessageTest, FM19NamesTheResponseCodes) {
-  const std::vector<Outcome> expected = {Outcome::kSuccess,  Outcome::kMalformed, Outcome::kServFail,
-                                         Outcome::kNxDomain, Outcome::kOther,     Outcome::kRefused,
-                                         Outcome::kOther};
+  const std::vector<Outcome> expected = {
+      Outcome::kSuccess, Outcome::kMalformed, Outcome::kServFail, Outcome::kNxDomain,
+      Outcome::kOther,   Outcome::kRefused,   Outcome::kOther};
   for (std::size_t code = 0; code < expected.size(); ++code) {
     Bytes message = Message(Plan({"10.0.0.1"}));
     message[3] = static_cast<std::uint8_t>((message[3] & 0xF0U) | code);
@@ -154,7 +154,8 @@ TEST(DnsMessageTest, FollowsSixteenAliases) {
       return label.size() + 2;
     };
     const auto rest = [&](std::uint8_t type, std::size_t size) {
-      for (const std::size_t byte : {0UL, std::size_t{type}, 0UL, 1UL, 0UL, 0UL, 0UL, 9UL, 0UL, size}) {
+      for (const std::size_t byte :
+           {0UL, std::size_t{type}, 0UL, 1UL, 0UL, 0UL, 0UL, 9UL, 0UL, size}) {
         message.push_back(static_cast<std::uint8_t>(byte));
       }
     };

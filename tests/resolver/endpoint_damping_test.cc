@@ -182,10 +182,11 @@ TEST(EndpointDampingTest, HoldsItsLawsForRandomAnswers) {
     }
     const std::size_t window = std::min<std::size_t>(3, history.size());
     for (const int octet : current) {
-      const bool seen = std::any_of(
-          history.end() - static_cast<std::ptrdiff_t>(window), history.end(), [&](const auto& past) {
-            return std::find(past.begin(), past.end(), octet) != past.end();
-          });
+      const bool seen =
+          std::any_of(history.end() - static_cast<std::ptrdiff_t>(window), history.end(),
+                      [&](const auto& past) {
+                        return std::find(past.begin(), past.end(), octet) != past.end();
+                      });
       ASSERT_TRUE(seen) << octet << " in round " << round;
     }
   }

@@ -65,8 +65,10 @@ TEST(LocalNamesTest, KnowsLocalhost) {
 TEST(SearchListTest, OrdersCandidatesAsTheSystemDoes) {
   const std::vector<std::string> domains = {"ns.svc.test", "svc.test", "."};
   EXPECT_THAT(SearchNames("a", domains, 5), ElementsAre("a.ns.svc.test", "a.svc.test", "a"));
-  EXPECT_THAT(SearchNames("a.b", domains, 1), ElementsAre("a.b", "a.b.ns.svc.test", "a.b.svc.test"));
-  EXPECT_THAT(SearchNames("a.b", domains, 2), ElementsAre("a.b.ns.svc.test", "a.b.svc.test", "a.b"));
+  EXPECT_THAT(SearchNames("a.b", domains, 1),
+              ElementsAre("a.b", "a.b.ns.svc.test", "a.b.svc.test"));
+  EXPECT_THAT(SearchNames("a.b", domains, 2),
+              ElementsAre("a.b.ns.svc.test", "a.b.svc.test", "a.b"));
   EXPECT_THAT(SearchNames("a.b.", domains, 5), ElementsAre("a.b"));
   EXPECT_THAT(SearchNames("a", {}, 5), ElementsAre("a"));
 }

@@ -64,9 +64,9 @@ TEST_F(StaticResolverTest, ResolvesNamesAndPrefersIpv4) {
   RunUntil("all members",
            [&] { return !recorder_.sets.empty() && recorder_.sets.back().size() == 3; });
   EXPECT_THAT(Where(recorder_.sets.front()), ElementsAre("10.9.9.9:1=10.9.9.9:1"));
-  EXPECT_THAT(Where(recorder_.sets.back()),
-              ElementsAre("10.9.9.9:1=10.9.9.9:1", "a.test:2=10.0.0.1:2",
-                          "b.test:4317=[fd00::2]:4317"));
+  EXPECT_THAT(
+      Where(recorder_.sets.back()),
+      ElementsAre("10.9.9.9:1=10.9.9.9:1", "a.test:2=10.0.0.1:2", "b.test:4317=[fd00::2]:4317"));
   EXPECT_EQ(recorder_.sets.back()[2].collector_name, "b.test");
 }
 

@@ -273,16 +273,16 @@ void DnsServer::State::AnswerTcp(const std::shared_ptr<Session>& session) {
 }
 
 void DnsServer::State::WriteTcp(const std::shared_ptr<Session>& session, const Bytes& bytes) {
-  auto framed = std::make_shared<Bytes>();
-  framed->push_back(static_cast<std::uint8_t>(bytes.size() >> 8U));
-  framed->push_back(static_cast<std::uint8_t>(bytes.size() & 0xFFU));
-  framed->insert(framed->end(), bytes.begin(), bytes.end());
-  asio::async_write(session->socket, asio::buffer(*framed),
-                    [this, session, framed](error_code error, std::size_t) {
-                      if (!error) {
-                        ReadTcp(session);
-                      }
-                    });
+  session->length = {static_cast<std::uint8_t>(bytes.size() >> 8U),
+                     static_cast<std::uint8_t>(bytes.size() & 0xFFU)};
+  session->message = bytes;
+  const std::array<asio::const_buffer, 2> framed = {asio::buffer(session->length),
+                                                    asio::buffer(session->message)};
+  asio::async_write(session->socket, framed, [this, session](error_code error, std::size_t) {
+    if (!error) {
+      ReadTcp(session);
+    }
+  });
 }
 
 DnsServer::DnsServer(std::uint16_t port) : state_(std::make_unique<State>()) {

@@ -22,24 +22,24 @@ inline constexpr std::uint16_t kTypeAaaa = 28;
 inline constexpr std::uint16_t kTypeSrv = 33;
 
 enum class Mode : std::uint8_t {
-  kAnswer,             // the records; none of the type asked for: NODATA
-  kTruncated,          // over UDP always cut short; over TCP as kAnswer
-  kTruncatedForever,   // the TC bit over TCP as well
+  kAnswer,            // the records; none of the type asked for: NODATA
+  kTruncated,         // over UDP always cut short; over TCP as kAnswer
+  kTruncatedForever,  // the TC bit over TCP as well
   kNoData,
   kNxDomain,
   kServFail,
   kRefused,
-  kSilent,             // never answers
-  kGarbage,            // random bytes, seeded
-  kGarbageTail,        // right id and question, then random bytes in place of records
-  kHuge,               // cut short over UDP; over TCP 65535 bytes: right id and question, then noise
-  kWrongId,            // a good answer to somebody else's question
-  kWrongQuestion,      // the right id, another name
-  kPointerLoop,        // a record whose name is a compression pointer to itself
-  kPointerChain,       // 64 KiB over TCP of pointers to pointers
-  kLyingCounts,        // says 1000 records, holds one
-  kLyingLength,        // a record that says it is longer than the message
-  kStrangerRecords,    // good records that belong to another name
+  kSilent,           // never answers
+  kGarbage,          // random bytes, seeded
+  kGarbageTail,      // right id and question, then random bytes in place of records
+  kHuge,             // cut short over UDP; over TCP 65535 bytes: right id and question, then noise
+  kWrongId,          // a good answer to somebody else's question
+  kWrongQuestion,    // the right id, another name
+  kPointerLoop,      // a record whose name is a compression pointer to itself
+  kPointerChain,     // 64 KiB over TCP of pointers to pointers
+  kLyingCounts,      // says 1000 records, holds one
+  kLyingLength,      // a record that says it is longer than the message
+  kStrangerRecords,  // good records that belong to another name
 };
 
 struct Service {

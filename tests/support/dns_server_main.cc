@@ -1,6 +1,7 @@
 // spanring_dns: a small DNS server for the demo and the interop runs.
 //
-//   spanring_dns --listen 127.0.0.1:5353 [--record name=ip[,ip…]]… [--ttl SECONDS] [--records-file F]
+//   spanring_dns --listen 127.0.0.1:5353 [--record name=ip[,ip…]]… [--ttl SECONDS] [--records-file
+//   F]
 //
 // F holds lines "name ip ip …", # begins a comment; SIGHUP reads it again. Prints "listening
 // 127.0.0.1:PORT" when it serves (port 0: any). SIGTERM or SIGINT ends it.
