@@ -1,4 +1,5 @@
-// AsciiSafe: text from a peer made fit for an error_message, a grpc-message or a log line (GS-09).
+// AsciiSafe: text from a peer made fit for an error_message, a grpc-message or a log line
+// (GS-09).
 //
 // Thread safety: pure function. Control characters become spaces, every other character outside
 // printable ASCII becomes one '?'. Longer text is cut and ends in "...".

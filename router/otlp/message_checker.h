@@ -2,7 +2,8 @@
 //
 // Walks every level, attributes and unknown groups included, with a stack of fixed size: no
 // recursion, no allocation, time linear in the bytes. The verdict is that of Protobuf C++ 3.21
-// (CP-4); with check_utf8 off, strings may hold anything. Thread safety: one worker only.
+// (CP-4); with check_utf8 off, strings may hold anything.
+// Thread safety: one worker only.
 #pragma once
 
 #include <cstdint>

@@ -7,14 +7,15 @@
 // Verdict: that of Protobuf C++ 3.21 on the same bytes (CP-4), with these differences, all
 // refusals: the limits below, and the content of ResourceSpans field 1000 (the removed
 // instrumentation_library_spans, laid out like ScopeSpans), which must be well-formed here while
-// Protobuf takes it for an unknown field. Groups without spans are checked but not noted; nothing
-// of them is forwarded (GC-15).
+// Protobuf takes it for an unknown field.
+// Groups without spans are checked but not noted; nothing of them is forwarded (GC-15).
 //
 // Thread safety: its worker only. Reusable: Parse() starts anew and keeps the memory of earlier
-// requests. Ownership: refers into the body given to Parse(), which outlives every use of the index
-// until Clear() or the next Parse(). Copies nothing. Cost: linear in the bytes; no allocation once
-// the vectors have grown to the size of the request. Memory at most 16 B per span, 8 B per part and
-// 44 B per group with spans.
+// requests.
+// Ownership: refers into the body given to Parse(), which outlives every use of the index until
+// Clear() or the next Parse(). Copies nothing.
+// Cost: linear in the bytes; no allocation once the vectors have grown to the size of the
+// request. Memory at most 16 B per span, 8 B per part and 44 B per group with spans.
 #pragma once
 
 #include <cstddef>

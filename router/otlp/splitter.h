@@ -1,20 +1,23 @@
 // Splitter: one request into one request per shard, by copying ranges of its bytes.
 //
-// Laws (CP-1…CP-3, CP-5): every span is in exactly one shard; the shards merged are the input under
-// Protobuf semantics, unknown fields included; spans of one shard keep their order. A group's
-// extras (resource, scope, schema_url, unknown fields) go to every shard that has a span of the
-// group, before its spans and in their own order; a repeated `resource` is kept repeated. Unknown
-// fields of the request go to the first shard that has a span. Tags of ScopeSpans are kept (2 or
-// 1000). Groups without spans are dropped; a shard without spans is empty. Only the headers of
-// rewritten groups are new bytes, never longer than the old ones: no shard exceeds the size of the
-// input. A request with one owner is not for the splitter: its bytes pass through unchanged (CP-6,
+// Laws (CP-1…CP-3, CP-5): every span is in exactly one shard; the shards merged are the input
+// under Protobuf semantics, unknown fields included; spans of one shard keep their order. A
+// group's extras (resource, scope, schema_url, unknown fields) go to every shard that has a span
+// of the group, before its spans and in their own order; a repeated `resource` is kept repeated.
+// Unknown fields of the request go to the first shard that has a span. Tags of ScopeSpans are
+// kept (2 or 1000). Groups without spans are dropped; a shard without spans is empty. Only the
+// headers of rewritten groups are new bytes, never longer than the old ones: no shard exceeds
+// the size of the input.
+// A request with one owner is not for the splitter: its bytes pass through unchanged (CP-6,
 // SoleOwner).
 //
-// Use: Plan(), allocate shard_bytes(s) for each shard with spans, Write(). Egress bytes are known
-// before any is written: total_bytes(). Thread safety: its worker only. Reusable; keeps its
-// scratch memory. Ownership: refers to the index (and through it to the body) from Plan() until
-// Write() or Clear(). Cost: O(spans + groups × shards present in each group), independent of
-// shard_count; no allocation once warm.
+// Use: Plan(), allocate shard_bytes(s) for each shard with spans, Write(). Egress bytes are
+// known before any is written: total_bytes().
+// Thread safety: its worker only. Reusable; keeps its scratch memory.
+// Ownership: refers to the index (and through it to the body) from Plan() until Write() or
+// Clear().
+// Cost: O(spans + groups × shards present in each group), independent of shard_count; no
+// allocation once warm.
 #pragma once
 
 #include <cstddef>

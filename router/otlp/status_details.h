@@ -1,9 +1,9 @@
-// grpc-status-details-bin: the one detail that matters here, RetryInfo, out of a trailer and into
-// one.
+// grpc-status-details-bin: the one detail that matters here, RetryInfo, out of a trailer and
+// into one.
 //
 // Thread safety: pure functions.
-// Rules: GC-10, GC-12, GC-13, P-06, GS-12, GS-16. Whatever a backend sends, nothing worse happens
-// than that the detail counts as absent.
+// Rules: GC-10, GC-12, GC-13, P-06, GS-12, GS-16. Whatever a backend sends, nothing worse
+// happens than that the detail counts as absent.
 #pragma once
 
 #include <chrono>

@@ -1,7 +1,8 @@
 // IsValidUtf8: the check Protobuf makes on every proto3 `string`.
 //
-// Thread safety: pure function. Refuses overlong forms, surrogates and everything above U+10FFFF;
-// accepts NUL. Cost: about one nanosecond per 32 bytes of ASCII.
+// Thread safety: pure function. Refuses overlong forms, surrogates and everything above
+// U+10FFFF; accepts NUL.
+// Cost: about one nanosecond per 32 bytes of ASCII.
 #pragma once
 
 #include <cstddef>

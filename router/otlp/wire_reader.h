@@ -1,8 +1,9 @@
 // The primitives of Protobuf's wire format, decided as Protobuf C++ 3.21 decides them.
 //
-// Thread safety: pure functions. None reads at or past `end`; each returns the byte after what it
-// read, or null with the reason in `error`. Two of Protobuf's own liberties are kept, for an equal
-// verdict (CP-4): a 5-byte tag loses the bits above 32, and a 10-byte varint those above 64.
+// Thread safety: pure functions. None reads at or past `end`; each returns the byte after what
+// it read, or null with the reason in `error`. Two of Protobuf's own liberties are kept, for an
+// equal verdict (CP-4): a 5-byte tag loses the bits above 32, and a 10-byte varint those above
+// 64.
 #pragma once
 
 #include <bit>

@@ -49,7 +49,8 @@ std::string RequestOf(int spans_per_group) {
 }
 
 // Scenario: a request of 1000 spans is indexed and split over 8 shards, twice warm and then
-// counted. Guarantees: no allocation at all once the scratch has grown to the size of the request.
+// counted.
+// Guarantees: no allocation at all once the scratch has grown to the size of the request.
 TEST(AllocationTest, IndexAndSplitterAllocateNothingOnceWarm) {
   constexpr std::size_t kShards = 8;
   const std::string body = RequestOf(100);

@@ -65,8 +65,8 @@ TEST(ExportResponseTest, GarbageIsMalformed) {
 }
 
 // Scenario: full success, a partial one, a warning and a rejection without a reason are written.
-// Guarantees: GS-07: full success is 0 bytes. GS-09: the message is never empty. Protobuf reads the
-// same back.
+// Guarantees: GS-07: full success is 0 bytes. GS-09: the message is never empty. Protobuf reads
+// the same back.
 TEST(ExportResponseTest, Gs07Gs09WhatIsWrittenCanBeRead) {
   EXPECT_EQ(SerializeExportResponse({}), "");
   for (const PartialSuccess& partial : {PartialSuccess{3, "why"}, PartialSuccess{0, "warning"}}) {
@@ -80,7 +80,8 @@ TEST(ExportResponseTest, Gs07Gs09WhatIsWrittenCanBeRead) {
 }
 
 // Scenario: a message with control characters, colour codes, umlauts and emoji, and a megabyte of
-// text. Guarantees: GS-09: what is kept is printable ASCII of at most 1 KiB.
+// text.
+// Guarantees: GS-09: what is kept is printable ASCII of at most 1 KiB.
 TEST(ExportResponseTest, Gs09MessagesAreShortAscii) {
   const std::string message =
       Parse(ResponseOf(1, "a\r\n\x1B[31m\x7Fm\xC3\xBC\xF0\x9F\x98\x80!")).partial.message;
@@ -102,7 +103,8 @@ TEST(AsciiTextTest, CutsAboveTheLimitOnly) {
 }
 
 // Scenario: answers of four backends, two with the same message, one warning, one without a
-// message. Guarantees: counts are summed, each message appears once.
+// message.
+// Guarantees: counts are summed, each message appears once.
 TEST(ExportResponseTest, JoinedAnswersSumCountsAndKeepEachMessageOnce) {
   PartialSuccess joined;
   for (const PartialSuccess& one :

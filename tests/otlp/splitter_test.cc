@@ -41,7 +41,8 @@ TEST(SplitterTest, EachShardHasItsSpansInTheirGroups) {
 }
 
 // Scenario: resource after scope_spans and once more at the end, schema_url and unknown fields
-// between. Guarantees: CP-4: everything that is no group goes to both shards, in its own order.
+// between.
+// Guarantees: CP-4: everything that is no group goes to both shards, in its own order.
 TEST(SplitterTest, Cp4ResourceAfterScopeSpansIsKept) {
   const std::string before = Len(77, "u");
   const std::string first = Len(1, Len(1, Len(1, "a")));
@@ -63,8 +64,8 @@ TEST(SplitterTest, OldScopeSpansAreSplitAndKeepTheirTag) {
 }
 
 // Scenario: unknown fields of the request before, between and after its groups.
-// Guarantees: CP-1: exactly one shard carries them, the first one that has a span, not the first of
-// all.
+// Guarantees: CP-1: exactly one shard carries them, the first one that has a span, not the first
+// of all.
 TEST(SplitterTest, UnknownFieldsOfTheRequestGoToOneShard) {
   const std::string body = Len(9, "x") + Len(1, Len(2, Span("a"))) + Len(9, "y") +
                            Len(1, Len(2, Span("b"))) + Len(9, "z");

@@ -39,8 +39,8 @@ std::optional<milliseconds> DelayOf(std::int64_t seconds, std::int32_t nanos) {
 }
 
 // Scenario: delays of whole seconds, of parts of a millisecond, zero, above an hour and absurd.
-// Guarantees: GC-10, GC-12: rounded up to a millisecond, never below what was asked but for the cap
-// of an hour.
+// Guarantees: GC-10, GC-12: rounded up to a millisecond, never below what was asked but for the
+// cap of an hour.
 TEST(StatusDetailsTest, Gc12DelayIsReadAndCapped) {
   EXPECT_EQ(DelayOf(2, 0), 2000ms);
   EXPECT_EQ(DelayOf(0, 1'500'000), 2ms);
@@ -52,7 +52,8 @@ TEST(StatusDetailsTest, Gc12DelayIsReadAndCapped) {
 }
 
 // Scenario: a RetryInfo without retry_delay; negative seconds, negative nanos, nanos of a whole
-// second. Guarantees: GC-10: the first is 0 ms; the others count as absent.
+// second.
+// Guarantees: GC-10: the first is 0 ms; the others count as absent.
 TEST(StatusDetailsTest, Gc10AbsentAndNegativeDelays) {
   EXPECT_EQ(RetryDelayFromDetails(EncodeBase64(StatusWith(google::rpc::RetryInfo()))), 0ms);
   EXPECT_EQ(DelayOf(-1, 0), std::nullopt);
@@ -90,7 +91,8 @@ TEST(StatusDetailsTest, P06PaddedUnpaddedAndJoined) {
 }
 
 // Scenario: bad base64, bad Status, an Any of the right name with bad content, an Any of a wrong
-// name, empty. Guarantees: GC-13: each counts as absent.
+// name, empty.
+// Guarantees: GC-13: each counts as absent.
 TEST(StatusDetailsTest, Gc13MalformedIsAbsent) {
   google::rpc::Status bad_any;
   bad_any.add_details()->set_type_url("type.googleapis.com/google.rpc.RetryInfo");
@@ -145,8 +147,8 @@ TEST(StatusDetailsTest, Gc13FuzzedTrailersNeverCrash) {
 }
 
 // Scenario: details for UNAVAILABLE with 1.5 s, read back by Protobuf and by our own reader; a
-// negative delay; a message that is not ASCII. Guarantees: GS-12: the answer carries code, message
-// and RetryInfo, in unpadded base64.
+// negative delay; a message that is not ASCII.
+// Guarantees: GS-12: the answer carries code, message and RetryInfo, in unpadded base64.
 TEST(StatusDetailsTest, Gs12WhatIsWrittenCanBeRead) {
   const std::string text = DetailsWithRetryDelay(GrpcCode::kUnavailable, "full\xC3\xA9\n", 1500ms);
   EXPECT_EQ(text.find('='), std::string::npos);

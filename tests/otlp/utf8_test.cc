@@ -14,7 +14,8 @@ bool IsValid(const std::string& text) {
 }
 
 // Scenario: every sequence of one and two bytes and every lead byte with edge bytes behind it, at
-// offsets 0 to 9. Guarantees: CP-4: the verdict is that of Protobuf's own check.
+// offsets 0 to 9.
+// Guarantees: CP-4: the verdict is that of Protobuf's own check.
 TEST(Utf8Test, AgreesWithProtobufOnEveryLeadByte) {
   const std::string edges = "\x01\x7F\x80\x8F\x90\x9F\xA0\xBF\xC0\xFF";
   const auto check = [](const std::string& text) {
