@@ -1,5 +1,6 @@
 // The traces pipeline of a configuration: which receiver and exporter of the file are the ones in
-// use. Thread safety: pure.
+// use.
+// Thread safety: pure.
 #pragma once
 
 #include "router/app/config_report.h"

@@ -2,9 +2,9 @@
 //
 // Every fault of the file is listed at once; nothing of yaml-cpp, and no exception, leaves it. Keys
 // that belong to later steps are refused as "not supported yet"; keys with another mechanism in
-// spanring are accepted with a warning that names it. docs/configuration.md lists them all. Cost
-// and bounds: files up to 1 MiB, nesting up to 64, 100,000 nodes after aliases are followed; a
-// hostile file costs milliseconds, not memory.
+// spanring are accepted with a warning that names it. docs/configuration.md lists them all.
+// Cost and bounds: files up to 1 MiB, nesting up to 64, 100,000 nodes after aliases are followed; a
+// hostile file costs a second at most, not memory.
 // Thread safety: any thread; ReadConfigFile reads the process environment.
 #pragma once
 

@@ -1,5 +1,6 @@
 // Typed reading of a YAML tree that CheckConfigKeys has looked at: absent, null or faulty values
-// leave the default in place, since the check has reported what is wrong. Thread safety: pure
+// leave the default in place, since the check has reported what is wrong.
+// Thread safety: pure
 // functions. A null `section` is an empty one.
 #pragma once
 

@@ -192,6 +192,11 @@ YamlBuilder::Built YamlBuilder::Expand(int line, const std::string& text, bool i
               "the environment variable " + Printable(name) + " is not set; empty is used",
               "${env:" + Printable(name) + ":-default} gives it a default");
   }
+  expanded_bytes_ += expansion.text.size();
+  if (expanded_bytes_ > kYamlExpandedBytesMax) {
+    Refuse(line, "more than 1 MiB of values from environment variables");
+    return {};
+  }
   Built built;
   if (expansion.is_whole) {
     built = ReadVariable(line, text, expansion.text);

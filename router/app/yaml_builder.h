@@ -2,7 +2,8 @@
 // merge keys followed, environment variables expanded.
 //
 // Thread safety: confined to one parse.
-// Bounds: kYamlDepthMax and kYamlNodesMax, counted as if every alias were written out. After the
+// Bounds: kYamlDepthMax and kYamlNodesMax, counted as if every alias were written out;
+// kYamlExpandedBytesMax for all values with variables together. After the
 // first structural fault the rest of the events is ignored: the parser can only be stopped by an
 // exception, and its own work is bounded by the size of the text.
 #pragma once
@@ -23,6 +24,7 @@ namespace router {
 
 inline constexpr std::size_t kYamlDepthMax = 64;
 inline constexpr std::size_t kYamlNodesMax = 100'000;
+inline constexpr std::size_t kYamlExpandedBytesMax = std::size_t{1} << 20;
 
 class YamlBuilder : public YamlEvents {
  public:
@@ -85,6 +87,7 @@ class YamlBuilder : public YamlEvents {
   std::unordered_map<AnchorId, Built> anchors_;
   Built root_;
   std::size_t nodes_ = 0;
+  std::size_t expanded_bytes_ = 0;
   std::size_t outer_depth_ = 0;  // levels around a variable's value
   int value_line_ = 0;           // not 0: this reads a variable's value, which stands on that line
   std::string value_text_;       // then: how the file refers to it

@@ -201,7 +201,8 @@ TEST(ConfigReaderTest, DnsWithoutPortIsRemembered) {
 }
 
 // Scenario: service.extensions is there and does not name health_check; metrics level none or no
-// readers. Guarantees: they are off, as in the Collector.
+// readers.
+// Guarantees: they are off, as in the Collector.
 TEST(ConfigReaderTest, HealthAndMetricsCanBeSwitchedOff) {
   EXPECT_FALSE(ReadText(WithKey("service.extensions", "[]")).config->health.is_enabled);
   EXPECT_FALSE(
@@ -232,7 +233,8 @@ receivers: {otlp: }
 }
 
 // Scenario: variables as a number, part of an address, a list, a duration, a default, and an
-// escape. Guarantees: the value is read as YAML where it stands alone, as text where it does not.
+// escape.
+// Guarantees: the value is read as YAML where it stands alone, as text where it does not.
 TEST(ConfigReaderTest, EnvironmentVariablesAreExpanded) {
   const std::map<std::string, std::string> variables{{"STREAMS", "77"},       {"IP", "10.1.2.3"},
                                                      {"HOSTS", "[a:1, b:2]"}, {"TIMEOUT", "250ms"},
