@@ -2,7 +2,8 @@
 //
 // Reports unknown keys (with what was probably meant), wrong types, values out of bounds, keys of
 // later steps, and keys that another mechanism replaces. What depends on several keys at once is
-// the reader's. Thread safety: pure.
+// the reader's.
+// Thread safety: pure.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // ConfigReport: what reading a configuration file gives: the configuration, or every fault at once;
-// and the warnings either way. Thread safety: value types.
+// and the warnings either way.
+// Thread safety: value types.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 // Environment variables in values, by the Collector's rules: `${env:NAME}`, `${env:NAME:-default}`,
 // `${NAME}`; `$$` stands for `$`; a bare `$NAME` is left alone. References nest, the innermost
-// first. Thread safety: pure but for the lookup.
+// first.
+// Thread safety: pure but for the lookup.
 #pragma once
 
 #include <string>
