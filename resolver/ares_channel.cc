@@ -89,7 +89,7 @@ class AresChannel::State : public std::enable_shared_from_this<State> {
   // One socket of c-ares. While a direction is wanted exactly one wait for it is under way.
   struct Watch {
     explicit Watch(const asio::any_io_executor& executor) : descriptor(executor) {}
-    ~Watch() { descriptor.release(); }  // c-ares closes it
+    ~Watch() { descriptor.release(); }  // c-ares closes it; nothing to do when already released
     asio::posix::stream_descriptor descriptor;
     bool want_read = false;
     bool want_write = false;
@@ -210,7 +210,11 @@ void AresChannel::State::OnSocketState(void* self, ares_socket_t fd, int readabl
 
 void AresChannel::State::WatchSocket(ares_socket_t fd, bool readable, bool writable) {
   if (!readable && !writable) {
-    watches_.erase(fd);
+    // Now, not when the last handler lets go of the watch: c-ares closes the socket next and may be
+    // given the same number for another one, whose registration must not be undone.
+    if (const auto watch = watches_.extract(fd)) {
+      watch.mapped()->descriptor.release();
+    }
     return;
   }
   if (closing_) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,23 @@ TEST_F(DnsTruncationTest, FM21FallsBackToTcp) {
   EXPECT_EQ(recorder_.sets[0].size(), 2U);
   EXPECT_TRUE(recorder_.reports[0].used_tcp);
   EXPECT_GE(server_.tcp_queries(), 1U);
+}
+
+// Scenario: FM-21, two servers that cut short every UDP answer; the first refuses TCP connections.
+// Guarantees: the second one's TCP answer counts, without waiting for any time-out: its socket, which
+// gets the number of the one just closed, is watched.
+TEST_F(DnsTruncationTest, FM21AsksTheSecondServerWhenTheFirstRefusesTcp) {
+  dnstest::DnsServer first;
+  first.SetTcp(false);
+  first.Set("backends.test", InMode(Mode::kTruncated));
+  server_.Set("backends.test", InMode(Mode::kTruncated));
+  DnsOptions options = Options();
+  options.servers = {first.address(), server_.address()};
+  options.timeout = std::chrono::hours(1);
+  DnsResolver resolver(control_, options, recorder_);
+  resolver.Start();
+  RunUntilReports(1);
+  EXPECT_EQ(recorder_.sets.size(), 1U);
 }
 
 // Scenario: FM-20, a server whose answers take longer than the resolver waits.
