@@ -21,19 +21,17 @@ MAX_MESSAGE_BYTES = 64 << 20
 class Router:
     process: object
     endpoint: str  # host:port of OTLP/gRPC
-    http_endpoint: str
     config_path: object
     metrics_url: str
 
 
 def router_config(resolver, routing_key="traceID"):
     """A plain Collector file and the addresses in it."""
-    ports = {name: free_port() for name in ("grpc", "http", "health", "metrics")}
+    ports = {name: free_port() for name in ("grpc", "health", "metrics")}
     reader = {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": ports["metrics"]}}}}
     config = {
         "receivers": {"otlp": {"protocols": {
             "grpc": {"endpoint": f"127.0.0.1:{ports['grpc']}", "max_recv_msg_size_mib": 64},
-            "http": {"endpoint": f"127.0.0.1:{ports['http']}"},
         }}},
         "exporters": {"loadbalancing": {
             "routing_key": routing_key,
@@ -94,7 +92,6 @@ def _router(rig, name, process, ports):
     return Router(
         process=process,
         endpoint=f"127.0.0.1:{ports['grpc']}",
-        http_endpoint=f"127.0.0.1:{ports['http']}",
         config_path=rig.dir / f"{name}.yaml",
         metrics_url=f"http://127.0.0.1:{ports['metrics']}/metrics",
     )
