@@ -169,7 +169,7 @@ class Walk {
         return;
       }
       const std::string path = Join(section, entry.key);
-      const std::string shown_path = Join(shown, Printable(entry.key));
+      const std::string shown_path = Join(shown, Shown(entry.key));
       if (const ConfigKey* key = IsPlainName(entry.key) ? FindConfigKey(path) : nullptr) {
         Value(*key, entry, shown_path, is_quiet);
       } else {
@@ -252,7 +252,7 @@ class Walk {
       if (log_.is_full()) {
         return;
       }
-      const std::string shown_path = Join(shown, Printable(entry.key));
+      const std::string shown_path = Join(shown, Shown(entry.key));
       const ComponentId id = ParseComponentId(entry.key);
       const ConfigKey* key = FindConfigKey(Join(section, id.type));
       if (id.type.empty()) {
@@ -371,7 +371,7 @@ Result<void> CheckValue(const ConfigKey& key, const YamlNode& node) {
 }
 
 std::string ShownValue(const YamlNode& node) {
-  return Printable(node.variables.empty() ? node.text : node.variables);
+  return Shown(node.variables.empty() ? node.text : node.variables);
 }
 
 }  // namespace router

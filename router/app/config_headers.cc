@@ -67,7 +67,7 @@ std::vector<std::pair<std::string, std::string>> ReadHeaders(const YamlNode& nod
       fault = "this header is set twice; case makes no difference";
     }
     if (!fault.empty()) {
-      log.Refuse(entry.line, std::string(shown) + "." + Printable(entry.key), fault);
+      log.Refuse(entry.line, std::string(shown) + "." + Shown(entry.key), fault);
     }
     headers.emplace_back(std::move(name), entry.value->text);
   }

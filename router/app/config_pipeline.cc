@@ -41,7 +41,7 @@ int LineOf(const YamlNode& root, std::string_view section) {
 const YamlEntry* ChooseOnly(const YamlNode& root, const Role& role, FaultLog& log) {
   const std::vector<const YamlEntry*> found = ComponentsOf(root, role);
   if (found.size() > 1) {
-    log.Refuse(found[1]->line, std::string(role.section) + "." + Printable(found[1]->key),
+    log.Refuse(found[1]->line, std::string(role.section) + "." + Shown(found[1]->key),
                "a second " + std::string(role.name),
                "service.pipelines.traces." + std::string(role.section) + " must say which to use");
   }
@@ -51,7 +51,7 @@ const YamlEntry* ChooseOnly(const YamlNode& root, const Role& role, FaultLog& lo
 // One name in the pipeline: the component it means, or nullptr and a fault.
 const YamlEntry* Resolve(const YamlNode& root, const Role& role, const Word& word,
                          const std::string& shown, FaultLog& log) {
-  const std::string name = Printable(word.text);
+  const std::string name = Shown(word.text);
   if (ParseComponentId(word.text).type != role.type) {
     log.Refuse(word.line, shown,
                name + ": only the " + std::string(role.type) + " " + std::string(role.name) +
@@ -94,7 +94,7 @@ void CheckProcessors(const YamlNode& root, const YamlEntry& pipeline,
                      const std::string& shown_pipeline, FaultLog& log) {
   const std::string shown = shown_pipeline + ".processors";
   for (const Word& word : ReadWords(pipeline.value.get(), "processors")) {
-    const std::string name = Printable(word.text);
+    const std::string name = Shown(word.text);
     const ConfigKey* key = FindConfigKey("processors." + ParseComponentId(word.text).type);
     if (key == nullptr) {
       log.Refuse(word.line, shown, name + ": spanring runs no processors",
@@ -115,7 +115,7 @@ const YamlEntry* FindTraces(const YamlEntry& pipelines, FaultLog& log) {
       continue;
     }
     if (traces != nullptr) {
-      log.Refuse(entry.line, "service.pipelines." + Printable(entry.key),
+      log.Refuse(entry.line, "service.pipelines." + Shown(entry.key),
                  "not supported yet: more than one traces pipeline");
     } else {
       traces = &entry;
@@ -133,7 +133,7 @@ Pipeline ChoosePipeline(const YamlNode& root, FaultLog& log) {
   Pipeline chosen;
   if (FindValue(&root, "service.pipelines") != nullptr) {
     if (const YamlEntry* traces = FindTraces(*FindEntry(&root, "service.pipelines"), log)) {
-      const std::string shown = "service.pipelines." + Printable(traces->key);
+      const std::string shown = "service.pipelines." + Shown(traces->key);
       chosen.receiver = ChooseNamed(root, kReceivers, *traces, shown, log);
       chosen.exporter = ChooseNamed(root, kExporters, *traces, shown, log);
       CheckProcessors(root, *traces, shown, log);

@@ -44,7 +44,7 @@ void ReadReceiver(const YamlEntry* entry, Config::Receiver& receiver, FaultLog& 
   receiver.id = entry->key;
   const YamlNode* protocols = FindValue(entry->value.get(), "protocols");
   if (protocols != nullptr && FindEntry(protocols, "grpc") == nullptr) {
-    log.Refuse(entry->line, "receivers." + Printable(entry->key) + ".protocols",
+    log.Refuse(entry->line, "receivers." + Shown(entry->key) + ".protocols",
                "must specify at least one protocol when using the OTLP receiver", "add grpc:");
   }
   const YamlNode* grpc = FindValue(protocols, "grpc");
@@ -113,7 +113,7 @@ void ReadExporter(const YamlEntry& entry, Config& config, FaultLog& log) {
   using Compression = Config::Compression;
   constexpr Choice<Compression> kCompressions[] = {{"gzip", Compression::kGzip},
                                                    {"none", Compression::kNone}};
-  const std::string shown = "exporters." + Printable(entry.key);
+  const std::string shown = "exporters." + Shown(entry.key);
   const std::string shown_otlp = shown + ".protocol.otlp";
   const YamlEntry* otlp_entry = FindEntry(entry.value.get(), "protocol.otlp");
   const YamlNode* otlp = otlp_entry == nullptr ? nullptr : otlp_entry->value.get();
@@ -141,14 +141,14 @@ void ReadHealth(const YamlNode& root, Config::Health& health, FaultLog& log) {
       const bool is_health = ParseComponentId(word.text).type == "health_check";
       if (extensions == nullptr || extensions->Find(word.text) == nullptr) {
         log.Refuse(word.line, "service.extensions",
-                   "references extension \"" + Printable(word.text) + "\" which is not configured",
+                   "references extension \"" + Shown(word.text) + "\" which is not configured",
                    "define it in extensions");
       } else if (is_health && health.is_enabled) {
         log.Refuse(word.line, "service.extensions",
                    "not supported yet: more than one health_check");
       } else if (FindConfigKey("extensions." + ParseComponentId(word.text).type) == nullptr) {
         log.Refuse(word.line, "service.extensions",
-                   "spanring has no extension " + Printable(word.text));
+                   "spanring has no extension " + Shown(word.text));
       }
       if (is_health) {
         health.is_enabled = true;
@@ -164,7 +164,7 @@ void ReadHealth(const YamlNode& root, Config::Health& health, FaultLog& log) {
   Read(section, "endpoint", health.endpoint);
   Read(section, "path", health.path);
   if (!health.path.starts_with('/')) {
-    log.Refuse(FindEntry(section, "path")->line, "extensions." + Printable(id) + ".path",
+    log.Refuse(FindEntry(section, "path")->line, "extensions." + Shown(id) + ".path",
                "a path starts with /");
   }
 }

@@ -21,7 +21,7 @@ std::string WithoutControls(std::string_view text) {
 
 }  // namespace
 
-std::string Printable(std::string_view text) {
+std::string Shown(std::string_view text) {
   std::string out = WithoutControls(text.substr(0, kPrintedBytesMax));
   if (text.size() > kPrintedBytesMax) {
     out += "…";

@@ -60,6 +60,6 @@ class FaultLog {
 };
 
 // `text` for use in a message: control characters replaced, at most 80 bytes.
-std::string Printable(std::string_view text);
+std::string Shown(std::string_view text);
 
 }  // namespace router

@@ -172,7 +172,7 @@ void YamlBuilder::CloseMapping(Open& open) {
   std::unordered_set<std::string> keys;
   for (const YamlEntry& entry : open.node->entries) {
     if (!keys.insert(entry.key).second) {
-      log_.Refuse(entry.line, Printable(entry.key), "this key is already there, in the same map");
+      log_.Refuse(entry.line, Shown(entry.key), "this key is already there, in the same map");
     }
   }
   for (YamlEntry& entry : open.merged) {
@@ -185,12 +185,12 @@ void YamlBuilder::CloseMapping(Open& open) {
 YamlBuilder::Built YamlBuilder::Expand(int line, const std::string& text, bool is_string) {
   Expansion expansion = ExpandEnvironment(text, environment_);
   for (const std::string& complaint : expansion.complaints) {
-    log_.Refuse(line, "", Printable(text) + ": " + complaint);
+    log_.Refuse(line, "", Shown(text) + ": " + complaint);
   }
   for (const std::string& name : expansion.unset) {
     log_.Warn(line, "",
-              "the environment variable " + Printable(name) + " is not set; empty is used",
-              "${env:" + Printable(name) + ":-default} gives it a default");
+              "the environment variable " + Shown(name) + " is not set; empty is used",
+              "${env:" + Shown(name) + ":-default} gives it a default");
   }
   expanded_bytes_ += expansion.text.size();
   if (expanded_bytes_ > kYamlExpandedBytesMax) {

@@ -1,0 +1,54 @@
+// HttpServer: the small HTTP/1.1 server of the health and metrics ports (Boost.Beast). GET and HEAD only.
+//
+// Thread safety: control thread only. Bounds: kConnectionsMax connections, kIdleTimeout each, 8 KiB of headers,
+// no body. Never on the data path: a slow scraper costs nobody else anything.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "router/base/listen.h"
+#include "router/base/result.h"
+
+namespace router {
+
+struct HttpAnswer {
+  unsigned status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body = {};
+};
+
+class HttpServer {
+ public:
+  static constexpr std::size_t kConnectionsMax = 64;
+  static constexpr std::chrono::seconds kIdleTimeout{30};
+
+  // Answers a path (without its query). Runs on the control thread.
+  using Handler = std::function<HttpAnswer(std::string_view path)>;
+
+  HttpServer(boost::asio::io_context& control, Handler handler);
+  ~HttpServer();
+
+  // Listens on every address of `host` ("": all of this machine). Returns the port.
+  Result<std::uint16_t> Listen(const std::string& host, std::uint16_t port);
+  void Close();
+
+ private:
+  class Session;
+  using Acceptor = boost::asio::ip::tcp::acceptor;
+  void Accept(const std::shared_ptr<Acceptor>& acceptor);
+
+  boost::asio::io_context& control_;
+  // Shared with the sessions, which may outlive the server by a moment.
+  std::shared_ptr<const Handler> handler_;
+  std::shared_ptr<std::size_t> open_ = std::make_shared<std::size_t>(0);
+  AcceptorList acceptors_;
+};
+
+}  // namespace router

@@ -1,0 +1,59 @@
+// Telemetry: what /metrics shows, gathered from the workers' counters at each scrape.
+//
+// Thread safety: control thread only; the counters it reads are written by the workers (relaxed).
+// Ownership: borrows the ledgers and the budget, which outlive it; shares the backends' metrics.
+// Labels come from the configuration or the ring, never from payload, so the number of series is bounded.
+// docs/operations.md lists every name; a test compares it with what RenderMetrics() gives.
+#pragma once
+
+
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "router/backend/backend_metrics.h"
+#include "router/base/clock.h"
+#include "router/base/memory_budget.h"
+#include "router/forward/ledger.h"
+#include "router/routing/routing_table.h"
+
+namespace router {
+
+// What one resolver has done so far. Written on the control thread.
+struct ResolverStats {
+  std::string type = "dns";                          // label `resolver`: dns or static
+  std::map<std::string, std::uint64_t> resolutions;  // by outcome; "success" is one
+  std::uint64_t updates = 0;                         // times the set of backends changed
+  std::uint64_t tcp_answers = 0;                     // attempts that fell back to TCP
+  std::uint64_t records_cut = 0;                     // members left out by the limit, last attempt
+  TimePoint last_success{};
+};
+
+struct Telemetry {
+  using BackendList = std::vector<std::pair<std::string, std::shared_ptr<const BackendMetrics>>>;
+  struct Worker {
+    const Ledger* ledger = nullptr;
+    std::function<std::size_t()> connections;
+    BackendList backends;  // posted by the worker when its pool changes
+  };
+
+  std::string version;
+  TimePoint started{};
+  std::vector<Worker> workers;
+  const MemoryBudget* budget = nullptr;
+  ResolverStats resolver;
+  std::shared_ptr<const RoutingTable> table;
+  bool is_ready = false;
+  // otelcol_* counters carry `_total` only when the configuration says so, as the Collector's own.
+  bool without_type_suffix = true;
+};
+
+// Prometheus text format 0.0.4.
+std::string RenderMetrics(const Telemetry& telemetry, TimePoint now);
+
+}  // namespace router

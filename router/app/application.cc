@@ -1,0 +1,280 @@
+#include "router/app/application.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "router/app/config_summary.h"
+#include "router/app/machine.h"
+
+namespace router {
+namespace {
+
+constexpr std::chrono::seconds kBeat{1};
+constexpr std::chrono::seconds kDeadAfter{10};  // a loop that gave no sign for so long is stuck
+constexpr milliseconds kDrainPoll{20};
+// Between asking clients to leave and naming the last stream: their requests on the way arrive meanwhile.
+constexpr milliseconds kGoawayGap{500};
+
+WorkerOptions ToWorkerOptions(const Config& config, const std::string& version) {
+  WorkerOptions options;
+  options.backend.connect_timeout = config.backend.connect_timeout;
+  options.backend.in_flight_max = config.backend.in_flight_max;
+  options.backend.pending_bytes_max = config.backend.pending_bytes_max;
+  options.backend.headers = config.exporter.headers;
+  options.backend.user_agent = "spanring/" + version;
+  options.forwarder.spans_max = config.request.spans_max;
+  options.forwarder.compress = config.exporter.compression == Config::Compression::kGzip;
+  options.forwarder.attempt_timeout = config.exporter.timeout;
+  options.ingress.request_bytes_max = config.receiver.request_bytes_max;
+  options.ingress.deadline.default_timeout = config.request.default_timeout;
+  options.ingress.deadline.timeout_max = config.request.timeout_max;
+  options.ingress.connection.concurrent_streams_max = config.receiver.concurrent_streams_max;
+  return options;
+}
+
+std::uint64_t SumOf(const std::vector<std::unique_ptr<Worker>>& workers,
+                    std::uint64_t (*read)(const LedgerColumn&), LedgerColumn Ledger::*column) {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers) sum += read(worker->ledger().*column);
+  return sum;
+}
+
+template <std::size_t kSize>
+std::uint64_t Total(const std::array<Counter, kSize>& counters) {
+  std::uint64_t sum = 0;
+  for (const Counter& counter : counters) sum += counter.Value();
+  return sum;
+}
+
+}  // namespace
+
+RingOptions ToRingOptions(const Config::Ring& ring) {
+  RingOptions options;
+  switch (ring.algorithm) {
+    case Config::Ring::Algorithm::kSpanring:
+      options.algorithm = RingAlgorithm::kSpanring;
+      break;
+    case Config::Ring::Algorithm::kCollectorV1:
+      options.algorithm = RingAlgorithm::kCollectorV1;
+      break;
+    case Config::Ring::Algorithm::kCollectorV2:
+      options.algorithm = RingAlgorithm::kCollectorV2;
+      break;
+    case Config::Ring::Algorithm::kCollectorV3:
+      options.algorithm = RingAlgorithm::kCollectorV3;
+      break;
+  }
+  options.slots_log2 = ring.slots_log2;
+  options.seed = ring.seed;
+  return options;
+}
+
+Application::Application(Config config, std::string version)
+    : config_(std::move(config)),
+      budget_(config_.memory_limit_bytes != 0 ? config_.memory_limit_bytes : DefaultMemoryLimit()) {
+  telemetry_.version = std::move(version);
+  telemetry_.started = Clock::now();
+  telemetry_.budget = &budget_;
+  telemetry_.without_type_suffix = config_.metrics.without_type_suffix;
+  telemetry_.table = std::make_shared<const RoutingTable>();
+}
+
+Application::~Application() {
+  for (const auto& worker : workers_) worker->Stop();
+}
+
+Result<void> Application::Start() {
+  const std::size_t files = RaiseFileLimit();
+  const std::uint32_t count = config_.workers != 0 ? config_.workers : AvailableCpus();
+  const WorkerOptions options = ToWorkerOptions(config_, telemetry_.version);
+  WorkerListener& self = *this;
+  std::vector<ListenerTarget> targets;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, budget_, options, self));
+    targets.push_back(workers_.back()->Target());
+    telemetry_.workers.push_back({.ledger = &workers_.back()->ledger(),
+                                  .connections = targets.back().connection_count,
+                                  .backends = {}});
+  }
+
+  const std::size_t connections_max =
+      config_.connections_max != 0 ? config_.connections_max : std::max<std::size_t>(files / 2, 16);
+  listener_ = std::make_unique<Listener>(control_, connections_max, std::move(targets));
+  const auto& receiver = config_.receiver.endpoint;
+  if (auto port = listener_->Listen(receiver.host, receiver.port); !port) {
+    return tl::unexpected(Error{"OTLP receiver: " + port.error().message});
+  }
+  if (config_.health.is_enabled) {
+    health_server_ = std::make_unique<HttpServer>(
+        control_, [this](std::string_view path) { return AnswerHealth(path); });
+    const auto& health = config_.health.endpoint;
+    if (auto port = health_server_->Listen(health.host, health.port); !port) {
+      return tl::unexpected(Error{"health_check: " + port.error().message});
+    }
+  }
+  if (config_.metrics.is_enabled) {
+    metrics_server_ = std::make_unique<HttpServer>(
+        control_, [this](std::string_view path) { return AnswerMetrics(path); });
+    const auto& metrics = config_.metrics.endpoint;
+    if (auto port = metrics_server_->Listen(metrics.host, metrics.port); !port) {
+      return tl::unexpected(Error{"metrics: " + port.error().message});
+    }
+  }
+
+  updater_ = std::make_unique<TableUpdater>(
+      control_, ToRingOptions(config_.ring), config_.backend.connect_timeout + milliseconds(200),
+      [this](std::shared_ptr<const RoutingTable> table) { Publish(std::move(table)); });
+  discovery_ = std::make_unique<Discovery>(
+      control_, config_, telemetry_.resolver,
+      [this](std::vector<BackendEndpoint> known) { updater_->SetEndpoints(std::move(known)); });
+  for (const auto& worker : workers_) worker->Start();
+  discovery_->Start();
+  Beat();
+  spdlog::info("spanring {} with {} workers: {}", telemetry_.version, count, Summarize(config_));
+  return {};
+}
+
+int Application::Run() {
+  control_.run();
+  return End();
+}
+
+// ---- membership -----------------------------------------------------------------------------------
+
+void Application::OnBackendState(std::string name, bool is_ready) {
+  boost::asio::post(control_, [this, name = std::move(name), is_ready] {
+    updater_->OnBackendState(name, is_ready);
+  });
+}
+
+void Application::OnBackends(std::size_t worker, Telemetry::BackendList backends) {
+  boost::asio::post(control_, [this, worker, backends = std::move(backends)]() mutable {
+    telemetry_.workers[worker].backends = std::move(backends);
+  });
+}
+
+void Application::Publish(std::shared_ptr<const RoutingTable> table) {
+  telemetry_.table = table;
+  for (const auto& worker : workers_) worker->SetTable(table);
+}
+
+// ---- health ---------------------------------------------------------------------------------------
+
+void Application::Beat() {
+  for (const auto& worker : workers_) worker->Ping();
+  beat_timer_.expires_after(kBeat);
+  beat_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) Beat();
+  });
+}
+
+bool Application::IsAlive() const {
+  const TimePoint now = Clock::now();
+  return std::all_of(workers_.begin(), workers_.end(), [now](const auto& worker) {
+    return now - worker->last_sign() < kDeadAfter;
+  });
+}
+
+bool Application::IsReady() const {
+  return phase_ == Phase::kServing && !telemetry_.table->ring.empty();
+}
+
+HttpAnswer Application::AnswerHealth(std::string_view path) const {
+  bool is_good = false;
+  if (path == config_.health.path || path == "/livez") {
+    // Draining fails it too: many charts use this path as their readiness probe.
+    is_good = IsAlive() && (path == "/livez" || phase_ == Phase::kServing);
+  } else if (path == "/readyz") {
+    is_good = IsAlive() && IsReady();
+  } else {
+    return {.status = 404, .body = "see " + config_.health.path + ", /livez and /readyz\n"};
+  }
+  const double uptime = std::chrono::duration<double>(Clock::now() - telemetry_.started).count();
+  std::string status = is_good ? "Server available" : "Server not available";
+  if (!is_good && path == "/readyz" && phase_ == Phase::kServing) status += ": no backend yet";
+  return {.status = is_good ? 200U : 503U,
+          .content_type = "application/json",
+          .body = fmt::format(R"({{"status":"{}","uptime":"{:.3f}s"}})", status, uptime)};
+}
+
+HttpAnswer Application::AnswerMetrics(std::string_view path) {
+  if (path != "/metrics") return {.status = 404, .body = "see /metrics\n"};
+  telemetry_.is_ready = IsReady();
+  return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+          .body = RenderMetrics(telemetry_, Clock::now())};
+}
+
+// ---- drain ----------------------------------------------------------------------------------------
+
+void Application::RequestDrain() {
+  boost::asio::post(control_, [this] { NextPhase(); });
+}
+
+void Application::NextPhase() {
+  switch (phase_) {
+    case Phase::kServing:
+      phase_ = Phase::kAnnounced;
+      spdlog::info("draining: not ready; still serving for {} ms", config_.drain.delay.count());
+      for (const auto& worker : workers_) worker->SetServing(false);
+      Wait(config_.drain.delay);
+      return;
+    case Phase::kAnnounced:
+      phase_ = Phase::kLeaving;
+      spdlog::info("draining: listeners closed, clients asked to leave");
+      discovery_->Stop();
+      listener_->Close();
+      for (const auto& worker : workers_) worker->AnnounceShutDown();
+      Wait(kGoawayGap);
+      return;
+    case Phase::kLeaving:
+      phase_ = Phase::kEnding;
+      for (const auto& worker : workers_) worker->ShutDownConnections();
+      WaitForRequests(Clock::now() + config_.drain.timeout);
+      return;
+    case Phase::kEnding:
+      control_.stop();
+      return;
+  }
+}
+
+void Application::Wait(milliseconds delay) {
+  drain_timer_.expires_after(delay);
+  drain_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) NextPhase();
+  });
+}
+
+void Application::WaitForRequests(TimePoint until) {
+  const std::uint64_t running =
+      SumOf(workers_, [](const LedgerColumn& c) { return c.in_flight.Value(); }, &Ledger::requests);
+  std::size_t connections = 0;
+  for (const auto& worker : workers_) connections += worker->connection_count();
+  if ((running == 0 && connections == 0) || Clock::now() >= until) {
+    control_.stop();
+    return;
+  }
+  drain_timer_.expires_after(kDrainPoll);
+  drain_timer_.async_wait([this, until](const boost::system::error_code& error) {
+    if (!error) WaitForRequests(until);
+  });
+}
+
+int Application::End() {
+  for (const auto& worker : workers_) worker->Stop();
+  const auto sum = [this](std::uint64_t (*read)(const LedgerColumn&)) {
+    return SumOf(workers_, read, &Ledger::spans);
+  };
+  const std::uint64_t received = sum([](const LedgerColumn& c) { return c.received.Value(); });
+  const std::uint64_t forwarded = sum([](const LedgerColumn& c) { return c.forwarded.Value(); });
+  const std::uint64_t rejected = sum([](const LedgerColumn& c) { return Total(c.rejected); });
+  const std::uint64_t refused = sum([](const LedgerColumn& c) { return Total(c.refused); });
+  const std::uint64_t cancelled = sum([](const LedgerColumn& c) { return c.cancelled.Value(); });
+  const std::uint64_t in_flight = sum([](const LedgerColumn& c) { return c.in_flight.Value(); });
+  spdlog::info(
+      "spans: received {} = forwarded {} + rejected {} + refused {} + cancelled {} + in flight {}",
+      received, forwarded, rejected, refused, cancelled, in_flight);
+  return received == forwarded + rejected + refused + cancelled + in_flight ? 0 : 2;
+}
+
+}  // namespace router

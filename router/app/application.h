@@ -1,0 +1,71 @@
+// Application: builds the router from a configuration, runs it, drains it. The only place that knows everyone.
+//
+// Threads: the one that calls Run() becomes the control thread; each Worker has its own.
+// Drain (RequestDrain): readiness off → delay → listeners closed → GOAWAY → wait for requests, bounded by the
+// timeout → exit with the ledger in one log line. A second request hurries.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "router/admin/http_server.h"
+#include "router/admin/telemetry.h"
+#include "router/app/config.h"
+#include "router/app/discovery.h"
+#include "router/app/worker.h"
+#include "router/base/memory_budget.h"
+#include "router/ingress/listener.h"
+#include "router/routing/table_updater.h"
+
+namespace router {
+
+RingOptions ToRingOptions(const Config::Ring& ring);
+
+class Application final : private WorkerListener {
+ public:
+  Application(Config config, std::string version);
+  ~Application();
+
+  // Opens the ports and starts the threads. An error: nothing runs.
+  Result<void> Start();
+  // Blocks until drained. Returns the exit code: 0, or 2 when the ledger does not close.
+  int Run();
+  // Any thread. The second call skips what is left of the waiting.
+  void RequestDrain();
+
+ private:
+  enum class Phase { kServing, kAnnounced, kLeaving, kEnding };
+
+  void OnBackendState(std::string name, bool is_ready) override;
+  void OnBackends(std::size_t worker, Telemetry::BackendList backends) override;
+  void Publish(std::shared_ptr<const RoutingTable> table);
+  void Beat();
+  void NextPhase();
+  void Wait(milliseconds delay);
+  void WaitForRequests(TimePoint until);
+  int End();
+  bool IsAlive() const;
+  bool IsReady() const;
+  HttpAnswer AnswerHealth(std::string_view path) const;
+  HttpAnswer AnswerMetrics(std::string_view path);
+
+  const Config config_;
+  boost::asio::io_context control_{1};
+  MemoryBudget budget_;
+  Telemetry telemetry_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<TableUpdater> updater_;
+  std::unique_ptr<Discovery> discovery_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<HttpServer> health_server_;
+  std::unique_ptr<HttpServer> metrics_server_;
+  boost::asio::steady_timer beat_timer_{control_};
+  boost::asio::steady_timer drain_timer_{control_};
+  Phase phase_ = Phase::kServing;
+};
+
+}  // namespace router

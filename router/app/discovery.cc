@@ -1,0 +1,91 @@
+#include "router/app/discovery.h"
+
+#include <utility>
+
+namespace router {
+namespace {
+
+resolver::DnsOptions AskingOptions(const Config& config) {
+  resolver::DnsOptions options;
+  options.srv = config.dns.srv;
+  for (const Config::Address& server : config.dns.servers) {
+    const bool is_v6 = server.host.find(':') != std::string::npos;
+    options.servers.push_back((is_v6 ? "[" + server.host + "]" : server.host) + ":" +
+                              std::to_string(server.port));
+  }
+  return options;
+}
+
+resolver::StaticHost ToStaticHost(const Config::StaticHost& host) {
+  // The name was checked when the file was read; the parser also makes addresses canonical.
+  if (auto parsed = resolver::ParseStaticHost(host.name)) return *std::move(parsed);
+  return {.name = host.name, .collector_name = host.name, .host = host.address.host,
+          .port = host.address.port};
+}
+
+}  // namespace
+
+Discovery::Discovery(boost::asio::io_context& control, const Config& config, ResolverStats& stats,
+                     OnEndpointsHandler on_endpoints, OnAttemptHandler on_attempt)
+    : use_collector_names_(config.ring.algorithm != Config::Ring::Algorithm::kSpanring),
+      stats_(stats),
+      on_endpoints_(std::move(on_endpoints)),
+      on_attempt_(std::move(on_attempt)) {
+  resolver::Listener& self = *this;
+  resolver::DnsOptions options = AskingOptions(config);
+  if (const auto* dns = std::get_if<Config::DnsResolver>(&config.resolver)) {
+    stats_.type = "dns";
+    options.hostname = dns->hostname;
+    if (dns->has_port) options.port = dns->port;
+    options.interval = dns->interval;
+    options.timeout = dns->timeout;
+    dns_ = std::make_unique<resolver::DnsResolver>(control, std::move(options), self);
+  } else {
+    stats_.type = "static";
+    std::vector<resolver::StaticHost> hosts;
+    for (const auto& host : std::get<Config::StaticResolver>(config.resolver).hosts) {
+      hosts.push_back(ToStaticHost(host));
+    }
+    static_ = std::make_unique<resolver::StaticResolver>(control, std::move(hosts), options, self);
+  }
+}
+
+Discovery::~Discovery() { Stop(); }
+
+void Discovery::Start() { dns_ ? dns_->Start() : static_->Start(); }
+
+void Discovery::Stop() { dns_ ? dns_->Stop() : static_->Stop(); }
+
+void Discovery::OnEndpoints(const resolver::EndpointSet& endpoints) {
+  ++stats_.updates;
+  std::vector<BackendEndpoint> known;
+  known.reserve(endpoints.size());
+  for (const resolver::Endpoint& endpoint : endpoints) {
+    known.push_back({.name = endpoint.name,
+                     .ring_name = use_collector_names_ ? endpoint.collector_name : endpoint.name,
+                     .address = endpoint.address});
+  }
+  spdlog::info("discovery: {} backends", known.size());
+  on_endpoints_(std::move(known));
+}
+
+void Discovery::OnResolution(const resolver::ResolutionReport& report) {
+  ++stats_.resolutions[std::string(resolver::OutcomeName(report.outcome))];
+  if (report.used_tcp) ++stats_.tcp_answers;
+  stats_.records_cut = report.cut;
+  if (report.outcome == resolver::Outcome::kSuccess) stats_.last_success = Clock::now();
+  // Once per change of outcome, so that an outage of hours is two lines.
+  std::uint64_t left_out = 0;
+  if (report.outcome != last_logged_ && log_limiter_.Allow(Clock::now(), &left_out)) {
+    if (report.outcome == resolver::Outcome::kSuccess) {
+      spdlog::info("resolver: {} resolves again, {} records", report.hostname, report.records);
+    } else {
+      spdlog::warn("resolver: {}: {} ({}); the last good list stays", report.hostname,
+                   resolver::OutcomeName(report.outcome), report.detail);
+    }
+    last_logged_ = report.outcome;
+  }
+  if (on_attempt_) on_attempt_(report);
+}
+
+}  // namespace router

@@ -1,0 +1,51 @@
+// Discovery: runs the resolver that the configuration names and tells the router what it finds.
+//
+// The only place that knows both resolver/ and router/: translates endpoints and keeps the resolver's numbers.
+// Thread safety: control thread only.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "resolver/dns_resolver.h"
+#include "resolver/listener.h"
+#include "resolver/static_resolver.h"
+#include "router/admin/telemetry.h"
+#include "router/app/config.h"
+#include "router/backend/backend_endpoint.h"
+#include "router/base/log.h"
+#include "router/base/result.h"
+
+namespace router {
+
+class Discovery final : private resolver::Listener {
+ public:
+  using OnEndpointsHandler = std::function<void(std::vector<BackendEndpoint>)>;
+  // After each attempt; for `spanring owner`, which needs only the first.
+  using OnAttemptHandler = std::function<void(const resolver::ResolutionReport&)>;
+
+  // `stats` outlives it.
+  Discovery(boost::asio::io_context& control, const Config& config, ResolverStats& stats,
+            OnEndpointsHandler on_endpoints, OnAttemptHandler on_attempt = nullptr);
+  ~Discovery() override;
+
+  void Start();
+  void Stop();
+
+ private:
+  void OnEndpoints(const resolver::EndpointSet& endpoints) override;
+  void OnResolution(const resolver::ResolutionReport& report) override;
+
+  const bool use_collector_names_;
+  ResolverStats& stats_;
+  const OnEndpointsHandler on_endpoints_;
+  const OnAttemptHandler on_attempt_;
+  LogLimiter log_limiter_;
+  resolver::Outcome last_logged_ = resolver::Outcome::kSuccess;
+  std::unique_ptr<resolver::DnsResolver> dns_;
+  std::unique_ptr<resolver::StaticResolver> static_;
+};
+
+}  // namespace router

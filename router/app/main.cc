@@ -1,0 +1,120 @@
+// spanring: the command line. Main thread: reads the configuration, builds the application, waits for signals.
+#include <pthread.h>
+#include <signal.h>
+
+#include <google/protobuf/stubs/logging.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "router/app/application.h"
+#include "router/app/config_reader.h"
+#include "router/app/config_summary.h"
+#include "router/app/owner.h"
+
+namespace {
+
+using router::ConfigReport;
+
+constexpr int kExitConfig = 1;
+
+const char* LevelName(router::Config::LogLevel level) {
+  switch (level) {
+    case router::Config::LogLevel::kDebug:
+      return "debug";
+    case router::Config::LogLevel::kInfo:
+      return "info";
+    case router::Config::LogLevel::kWarn:
+      return "warn";
+    case router::Config::LogLevel::kError:
+      return "error";
+  }
+  return "info";
+}
+
+// Prints every fault and warning to stderr.
+ConfigReport ReadAndReport(const std::string& path) {
+  ConfigReport report = router::ReadConfigFile(path);
+  for (const auto& warning : report.warnings) {
+    std::fprintf(stderr, "warning: %s\n", router::ToText(warning).c_str());
+  }
+  for (const auto& fault : report.faults) {
+    std::fprintf(stderr, "error: %s\n", router::ToText(fault).c_str());
+  }
+  return report;
+}
+
+int Validate(const std::string& path) {
+  const ConfigReport report = ReadAndReport(path);
+  if (!report.config) {
+    std::fprintf(stderr, "%s: %zu errors\n", path.c_str(), report.faults.size());
+    return kExitConfig;
+  }
+  std::printf("%s: valid: %s\n", path.c_str(), router::Summarize(*report.config).c_str());
+  return 0;
+}
+
+int Serve(const std::string& path) {
+  const ConfigReport report = ReadAndReport(path);
+  if (!report.config) return kExitConfig;
+  router::SetUpLog(LevelName(report.config->log_level));
+
+  // Every thread inherits the mask; this one takes the signals by waiting for them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  router::Application application(*report.config, SPANRING_VERSION);
+  if (const auto started = application.Start(); !started) {
+    spdlog::error("{}", started.error().message);
+    return kExitConfig;
+  }
+  int exit_code = 0;
+  std::thread control([&] {
+    exit_code = application.Run();
+    kill(getpid(), SIGUSR1);  // wakes the wait below
+  });
+  for (int signal = 0; signal != SIGUSR1;) {
+    sigwait(&signals, &signal);
+    if (signal == SIGHUP) spdlog::warn("SIGHUP: reload is not supported yet; the configuration stays");
+    if (signal == SIGTERM || signal == SIGINT) application.RequestDrain();
+  }
+  control.join();
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"spanring: sends every span of a trace to the same collector"};
+  app.set_version_flag("--version", std::string("spanring ") + SPANRING_VERSION);
+  std::string config;
+  app.add_option("--config", config, "configuration file (a Collector's YAML)");
+  auto* validate = app.add_subcommand("validate", "check a configuration file and exit");
+  validate->add_option("--config", config, "configuration file")->required();
+  auto* owner = app.add_subcommand("owner", "print which backend owns a trace now");
+  std::vector<std::string> trace_ids;
+  owner->add_option("--config", config, "configuration file")->required();
+  owner->add_option("TRACE_ID", trace_ids, "trace IDs, 32 hex digits each")->required();
+  app.require_subcommand(0, 1);
+  // What a backend sends must not write to stderr by itself.
+  google::protobuf::SetLogHandler(nullptr);
+  CLI11_PARSE(app, argc, argv);
+
+  if (config.empty()) {
+    std::fprintf(stderr, "spanring: --config FILE is needed; see --help\n");
+    return kExitConfig;
+  }
+  if (validate->parsed()) return Validate(config);
+  if (owner->parsed()) {
+    const ConfigReport report = ReadAndReport(config);
+    router::SetUpLog("error");
+    return report.config ? router::PrintOwners(*report.config, trace_ids) : kExitConfig;
+  }
+  return Serve(config);
+}

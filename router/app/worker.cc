@@ -1,0 +1,88 @@
+#include "router/app/worker.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace router {
+
+Worker::Worker(std::size_t index, MemoryBudget& budget, const WorkerOptions& options,
+               WorkerListener& listener)
+    : index_(index),
+      options_(options),
+      listener_(listener),
+      memory_(budget),
+      pool_(loop_, gzip_, options_.backend, *this),
+      forwarder_(loop_, memory_, gzip_, ledger_, options_.forwarder),
+      server_({.loop = loop_,
+               .memory = memory_,
+               .gzip = gzip_,
+               .forwarder = forwarder_,
+               .health = health_,
+               .options = options_.ingress}),
+      last_sign_(Clock::now()) {}
+
+Worker::~Worker() { Stop(); }
+
+void Worker::Start() {
+  thread_ = std::thread([this] {
+    const std::string name = "worker-" + std::to_string(index_);
+    ::pthread_setname_np(::pthread_self(), name.c_str());
+    loop_.Run();
+  });
+}
+
+void Worker::Stop() {
+  loop_.Stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::SetTable(std::shared_ptr<const RoutingTable> table) {
+  loop_.Post([this, table = std::move(table)]() mutable {
+    forwarder_.SetRoutes(BindRoutes(std::move(table), pool_));
+    listener_.OnBackends(index_, pool_.Metrics());
+  });
+}
+
+void Worker::SetServing(bool is_serving) {
+  loop_.Post([this, is_serving] { health_.SetServing(is_serving); });
+}
+
+void Worker::AnnounceShutDown() {
+  loop_.Post([this] { server_.AnnounceShutDown(); });
+}
+
+void Worker::ShutDownConnections() {
+  loop_.Post([this] { server_.ShutDown(); });
+}
+
+void Worker::Ping() {
+  loop_.Post([this] { last_sign_.store(Clock::now(), std::memory_order_relaxed); });
+}
+
+ListenerTarget Worker::Target() {
+  return {.connection_count = [this] { return server_.connection_count(); },
+          .take =
+              [this](int fd, bool is_v6) {
+                server_.Expect();
+                loop_.Post([this, fd, is_v6] {
+                  using boost::asio::ip::tcp;
+                  tcp::socket socket(loop_.io());
+                  boost::system::error_code error;
+                  socket.assign(is_v6 ? tcp::v6() : tcp::v4(), fd, error);
+                  if (error) {
+                    ::close(fd);
+                    server_.Forget();
+                    return;
+                  }
+                  server_.Add(std::move(socket));
+                });
+              }};
+}
+
+void Worker::OnBackendState(const std::string& name, bool is_ready) {
+  listener_.OnBackendState(name, is_ready);
+}
+
+}  // namespace router

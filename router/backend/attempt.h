@@ -1,0 +1,68 @@
+// Attempt: one shard of one request on its way to one backend, and how it ended.
+//
+// Thread safety: its worker only.
+// Ownership: the one who asks (forward) owns the attempt and keeps it until OnAttemptDone() or until it has
+// called Backend::Cancel().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "router/base/body.h"
+#include "router/base/clock.h"
+#include "router/base/grpc_code.h"
+#include "router/http2/client_connection.h"
+
+namespace router {
+
+class Backend;
+
+// What a backend said, or that it could not be asked.
+struct AttemptResult {
+  enum class Kind : std::uint8_t {
+    kAccepted,   // OK; `rejected_spans` of them refused by the backend, with `message`
+    kPermanent,  // `code` is final: the same bytes must not be sent again
+    kTransient,  // may work later; `retry_delay` when the backend said when
+    kThrottled,  // RESOURCE_EXHAUSTED with a delay: the backend asks for patience
+  };
+  Kind kind = Kind::kTransient;
+  GrpcCode code = GrpcCode::kUnavailable;
+  bool was_processed_maybe = true;  // false: proved unprocessed, sending again makes no duplicate
+  std::uint64_t rejected_spans = 0;
+  std::string message = {};
+  std::optional<milliseconds> retry_delay = {};
+};
+
+class Attempt : public ResponseSink {
+ public:
+  virtual void OnAttemptDone(AttemptResult&& result) = 0;
+
+  // Its bytes were given to a connection; before that, cancelling it leaves no trace anywhere.
+  bool is_on_wire() const { return call_ != nullptr; }
+
+  // Set before Backend::Send().
+  std::shared_ptr<const Body> body;
+  std::span<const std::uint8_t> frame;  // gRPC prefix and message, inside `body`
+  bool is_compressed = false;
+  std::size_t spans = 0;
+  TimePoint deadline{};  // of the attempt: told to the backend as grpc-timeout
+
+ protected:
+  virtual ~Attempt() = default;
+
+ private:
+  friend class Backend;
+  void OnResponse(GrpcResponse&& response) final;
+
+  Backend* backend_ = nullptr;   // null when not in a backend's hands
+  ClientConnection* connection_ = nullptr;
+  ClientCall* call_ = nullptr;   // null while waiting
+  TimePoint sent_at_{};
+  bool was_resent_ = false;  // rules P-09, P-10: a proof of "not processed" is used once
+};
+
+}  // namespace router

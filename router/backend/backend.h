@@ -1,0 +1,120 @@
+// Backend: one worker's way to one collector: connects, sends, reads the answers, reconnects.
+//
+// States (one enum, one transition function):
+//   kConnecting  first connect, or the connection was lost and is being replaced; attempts wait
+//   kReady       attempts are sent, up to in_flight_max; more wait up to pending_bytes_max
+//   kDown        the last connect failed: attempts fail at once, a probe runs with backoff
+//   kDraining    removed by discovery: what runs may finish, waiting attempts are handed back
+//   kGone        drained; nothing is left
+//   kConnecting → kReady | kDown;  kReady → kConnecting | kDown;  kDown → kReady;  any → kDraining → kGone
+// Thread safety: its worker only (metrics: any thread).
+// Ownership: shared by the pool and by the routing snapshots that name it.
+// Failure: an attempt ends in exactly one OnAttemptDone(), never inline from Send(), or in Cancel().
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <deque>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "router/backend/attempt.h"
+#include "router/backend/backend_endpoint.h"
+#include "router/backend/backend_metrics.h"
+#include "router/base/log.h"
+#include "router/base/worker_loop.h"
+#include "router/codec/gzip.h"
+#include "router/http2/client_connection.h"
+
+namespace router {
+
+struct BackendOptions {
+  milliseconds connect_timeout{1000};
+  std::uint32_t in_flight_max = 256;
+  std::size_t pending_bytes_max = std::size_t{64} << 20;
+  std::vector<std::pair<std::string, std::string>> headers;  // static, lower-case names; may be secret
+  std::string user_agent = "spanring";
+};
+
+// Hears of connects. Outlives the backends.
+class BackendObserver {
+ public:
+  // A connect attempt ended, or a ready connection was lost (`is_ready` false).
+  virtual void OnBackendState(const std::string& name, bool is_ready) = 0;
+
+ protected:
+  ~BackendObserver() = default;
+};
+
+class Backend final : public std::enable_shared_from_this<Backend>,
+                      private ConnectionOwner,
+                      private Flushable {
+ public:
+  // All references outlive the backend.
+  Backend(WorkerLoop& loop, GzipCodec& gzip, const BackendOptions& options,
+          BackendEndpoint endpoint, BackendObserver& observer);
+  ~Backend() override;
+
+  // Opens the first connection.
+  void Start();
+  // Sends the attempt, or keeps it until there is a place for it.
+  void Send(Attempt& attempt);
+  // The attempt ends without a word. REQUIRES: it was sent here and is not done.
+  void Cancel(Attempt& attempt, AttemptOutcome why);
+  // Discovery no longer knows it.
+  void Retire();
+
+  const BackendEndpoint& endpoint() const { return endpoint_; }
+  BackendState state() const { return metrics_->state.load(std::memory_order_relaxed); }
+  std::shared_ptr<const BackendMetrics> metrics() const { return metrics_; }
+
+ private:
+  friend class Attempt;
+  void TransitionTo(BackendState state);
+  void Connect();
+  void OnConnected(const boost::system::error_code& error);
+  void OnConnectTimeout();
+  void OnConnectFailed(std::string_view reason);
+  void OnConnectionReady() override;
+  void OnConnectionDraining() override;
+  void OnConnectionClosed(std::string_view reason) override;
+  void Replace(Duration delay);
+  void Flush() override;
+
+  bool TrySend(Attempt& attempt);
+  void SendWaiting();
+  void FailLater(Attempt& attempt, std::string reason);
+  void FailWaiting(const std::string& reason);
+  void OnAttemptResponse(Attempt& attempt, GrpcResponse&& response);
+  void Finish(Attempt& attempt, AttemptResult&& result);
+  AttemptResult Interpret(GrpcResponse&& response);
+  AttemptResult InterpretAccepted(const GrpcResponse& response);
+
+  GzipCodec& gzip_;
+  const BackendOptions& options_;
+  const BackendEndpoint endpoint_;
+  BackendObserver& observer_;
+  const std::shared_ptr<BackendMetrics> metrics_;
+  std::vector<nghttp2_nv> fields_;  // refer to options_ and endpoint_
+
+  std::shared_ptr<boost::asio::ip::tcp::socket> connecting_;  // while TCP connects
+  std::shared_ptr<ClientConnection> connection_;              // from TCP connected to lost
+  MemberTimer<Backend, &Backend::OnConnectTimeout> connect_timer_{*this};
+  MemberTimer<Backend, &Backend::Connect> reconnect_timer_{*this};
+  TimePoint connected_at_{};
+  std::uint32_t failures_ = 0;  // connects in a row, for the backoff
+  std::minstd_rand jitter_;
+
+  std::uint32_t in_flight_ = 0;
+  std::deque<Attempt*> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  std::deque<std::pair<Attempt*, std::string>> failed_;  // to be told at the end of the turn
+  std::string last_error_;
+  LogLimiter state_log_;
+  LogLimiter refusal_log_;
+};
+
+}  // namespace router

@@ -1,0 +1,18 @@
+// BackendEndpoint: one collector as discovery named it.
+// Thread safety: a value.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <string>
+
+namespace router {
+
+struct BackendEndpoint {
+  std::string name;       // identity: canonical "ip:port", or "host:port" of a static list
+  std::string ring_name;  // what the ring hashes: `name`, or the Collector's spelling of it
+  boost::asio::ip::tcp::endpoint address;
+
+  friend bool operator==(const BackendEndpoint&, const BackendEndpoint&) = default;
+};
+
+}  // namespace router

@@ -1,0 +1,35 @@
+#include "router/backend/backend_pool.h"
+
+#include <utility>
+
+namespace router {
+
+void BackendPool::SetEndpoints(const std::vector<BackendEndpoint>& endpoints) {
+  std::unordered_map<std::string, std::shared_ptr<Backend>> kept;
+  for (const BackendEndpoint& endpoint : endpoints) {
+    const auto found = backends_.find(endpoint.name);
+    if (found != backends_.end() && found->second->endpoint() == endpoint) {
+      kept.insert(backends_.extract(found));
+      continue;
+    }
+    auto backend = std::make_shared<Backend>(loop_, gzip_, options_, endpoint, observer_);
+    backend->Start();
+    kept.emplace(endpoint.name, std::move(backend));
+  }
+  std::swap(backends_, kept);
+  for (auto& [name, backend] : kept) backend->Retire();
+}
+
+std::shared_ptr<Backend> BackendPool::Find(const std::string& name) const {
+  const auto found = backends_.find(name);
+  return found == backends_.end() ? nullptr : found->second;
+}
+
+std::vector<std::pair<std::string, std::shared_ptr<const BackendMetrics>>> BackendPool::Metrics()
+    const {
+  std::vector<std::pair<std::string, std::shared_ptr<const BackendMetrics>>> all;
+  for (const auto& [name, backend] : backends_) all.emplace_back(name, backend->metrics());
+  return all;
+}
+
+}  // namespace router

@@ -1,0 +1,40 @@
+// BackendPool: one worker's backends, by name.
+//
+// Thread safety: its worker only.
+// Ownership: shares each Backend with the routing snapshots that name it; a removed backend is retired here
+// and lives until its last request has ended.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "router/backend/backend.h"
+
+namespace router {
+
+class BackendPool {
+ public:
+  // All references outlive the pool.
+  BackendPool(WorkerLoop& loop, GzipCodec& gzip, const BackendOptions& options,
+              BackendObserver& observer)
+      : loop_(loop), gzip_(gzip), options_(options), observer_(observer) {}
+
+  // Makes the pool hold exactly `endpoints`: opens the new, retires the missing. One whose address changed
+  // is replaced under the same name.
+  void SetEndpoints(const std::vector<BackendEndpoint>& endpoints);
+  // nullptr: unknown.
+  std::shared_ptr<Backend> Find(const std::string& name) const;
+  // Of the present backends. For scrapes: call on the worker, read anywhere.
+  std::vector<std::pair<std::string, std::shared_ptr<const BackendMetrics>>> Metrics() const;
+
+ private:
+  WorkerLoop& loop_;
+  GzipCodec& gzip_;
+  const BackendOptions& options_;
+  BackendObserver& observer_;
+  std::unordered_map<std::string, std::shared_ptr<Backend>> backends_;
+};
+
+}  // namespace router

@@ -1,0 +1,36 @@
+// Limits: every bound of the data path that is not a configuration key, by name.
+// Thread safety: constants. Each has a test at the limit and one beyond it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace router {
+
+// --- clients ---------------------------------------------------------------------------------------
+inline constexpr std::size_t kHeaderBlockBytesMax = 64 * 1024;  // one request's headers, decoded
+inline constexpr std::uint32_t kServerStreamWindowBytes = 256 * 1024;
+inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kHealthRequestBytesMax = 1024;
+inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to the client's SETTINGS
+
+// --- backends --------------------------------------------------------------------------------------
+inline constexpr std::size_t kBackendsMax = 4096;
+inline constexpr std::size_t kResponseBytesMax = 4 * 1024 * 1024;  // a backend's answer, inflated
+inline constexpr std::size_t kResponseHeaderBytesMax = 64 * 1024;
+inline constexpr std::uint32_t kClientStreamWindowBytes = 64 * 1024;
+
+// --- one request -----------------------------------------------------------------------------------
+// Bytes sent to all backends together ÷ bytes received: shared resources are repeated per backend.
+inline constexpr std::size_t kEgressRatioMax = 16;
+inline constexpr std::size_t kEgressRatioFloorBytes = 1024 * 1024;  // below this no ratio is looked at
+inline constexpr std::size_t kErrorMessageBytesMax = 1024;
+
+// --- the worker loop -------------------------------------------------------------------------------
+inline constexpr int kHandlersPerTurnMax = 64;              // then flush, whatever else is ready
+inline constexpr std::size_t kReadBufferBytes = 256 * 1024;  // one per worker
+inline constexpr std::size_t kWriteBatchBytes = 256 * 1024;  // taken from HTTP/2 per write
+inline constexpr std::chrono::milliseconds kTimerTick{5};
+
+}  // namespace router

@@ -1,0 +1,37 @@
+// Log: one line per event that matters, to stderr, never payload.
+//
+// Everything that a peer can cause goes through a LogLimiter, so that no peer decides how much is written
+// (at most kLogLinesPerKind lines per second and kind; what was left out is counted in the next line).
+// Thread safety: all functions any thread; a LogLimiter belongs to one thread.
+#pragma once
+
+#include <spdlog/spdlog.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "router/base/clock.h"
+
+namespace router {
+
+inline constexpr std::uint32_t kLogLinesPerKind = 10;
+
+// Sets the process's logger: stderr, `level` one of debug, info, warn, error (the Collector's names).
+void SetUpLog(std::string_view level);
+
+// Escapes what is not printable ASCII and cuts: for any text that came from a peer.
+std::string Printable(std::string_view text, std::size_t bytes_max = 256);
+
+class LogLimiter {
+ public:
+  // May a line of this kind be written now? `*left_out` is how many were not, since the last that was.
+  bool Allow(TimePoint now, std::uint64_t* left_out);
+
+ private:
+  TimePoint window_start_{};
+  std::uint32_t in_window_ = 0;
+  std::uint64_t left_out_ = 0;
+};
+
+}  // namespace router

@@ -1,0 +1,80 @@
+#include "router/base/worker_loop.h"
+
+#include <algorithm>
+
+namespace router {
+
+Flushable::~Flushable() {
+  if (!is_dirty_) return;
+  auto& dirty = loop_.dirty_;
+  std::replace(dirty.begin(), dirty.end(), this, static_cast<Flushable*>(nullptr));
+}
+
+void Flushable::MarkDirty() {
+  if (is_dirty_) return;
+  is_dirty_ = true;
+  loop_.dirty_.push_back(this);
+}
+
+WorkerLoop::WorkerLoop()
+    : io_(1),
+      work_(io_.get_executor()),
+      alarm_(io_),
+      now_(Clock::now()),
+      wheel_(now_),
+      read_buffer_(new std::uint8_t[kReadBufferBytes]) {}
+
+WorkerLoop::~WorkerLoop() = default;
+
+void WorkerLoop::Run() {
+  while (!io_.stopped()) Turn(true);
+}
+
+void WorkerLoop::Stop() { io_.stop(); }
+
+void WorkerLoop::Turn(bool wait) {
+  is_now_stale_ = true;
+  std::size_t ran = wait ? io_.run_one() : io_.poll_one();
+  for (int i = 1; ran > 0 && i < kHandlersPerTurnMax; ++i) ran = io_.poll_one();
+  RunTimers();
+  FlushDirty();
+  ArmTimer();
+  turns_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void WorkerLoop::ReadClock() {
+  now_ = Clock::now();
+  is_now_stale_ = false;
+}
+
+void WorkerLoop::RunTimers() {
+  if (wheel_.wake() == TimePoint::max()) return;
+  ReadClock();
+  if (wheel_.wake() <= now_) wheel_.Advance(now_);
+}
+
+// The alarm only wakes the loop; RunTimers looks at the clock. It is never moved later, so that setting and
+// cancelling timers costs no system call.
+void WorkerLoop::ArmTimer() {
+  const TimePoint wake = wheel_.wake();
+  if (wake >= alarm_at_) return;
+  alarm_at_ = wake;
+  alarm_.expires_at(wake);
+  alarm_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) alarm_at_ = TimePoint::max();
+  });
+}
+
+void WorkerLoop::FlushDirty() {
+  // A flush may end a connection, which may answer requests elsewhere and so dirty more.
+  for (std::size_t i = 0; i < dirty_.size(); ++i) {
+    Flushable* flushable = dirty_[i];
+    if (flushable == nullptr) continue;
+    flushable->is_dirty_ = false;
+    dirty_[i] = nullptr;
+    flushable->Flush();
+  }
+  dirty_.clear();
+}
+
+}  // namespace router

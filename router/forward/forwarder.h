@@ -1,0 +1,100 @@
+// Forwarder: takes one whole request body, sends every span to the owner of its trace, and gives one verdict.
+//
+// The data path in one function, Start(): index → owners → split → compress → send. What happens afterwards is
+// ExportCall's.
+// Thread safety: its worker only.
+// Ownership: owns every ExportCall from Start() to its end, also when the client has gone.
+// Cost: per request a constant number of allocations and one copy per backend; per span none.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "router/base/body.h"
+#include "router/base/worker_loop.h"
+#include "router/codec/gzip.h"
+#include "router/forward/ledger.h"
+#include "router/forward/verdict.h"
+#include "router/otlp/span_index.h"
+#include "router/otlp/splitter.h"
+#include "router/routing/routing_table.h"
+
+namespace router {
+
+class ExportCall;
+
+// Who waits for the verdict.
+class ExportSink {
+ public:
+  // Exactly once, never inline from Start(), unless Cancel() came first.
+  virtual void OnVerdict(const Verdict& verdict) = 0;
+
+ protected:
+  ~ExportSink() = default;
+};
+
+struct ForwarderOptions {
+  std::size_t spans_max = kSpansPerRequestMax;
+  bool compress = true;                   // gzip towards backends
+  milliseconds attempt_timeout{5000};     // 0: only the request's deadline
+  milliseconds retry_delay{1000};         // told to clients when no backend said anything; ± 20 %
+};
+
+class Forwarder {
+ public:
+  // All references outlive the forwarder; the loop no longer runs when it is destroyed.
+  Forwarder(WorkerLoop& loop, MemoryAccount& memory, GzipCodec& gzip, Ledger& ledger,
+            const ForwarderOptions& options);
+  ~Forwarder();
+
+  void SetRoutes(std::shared_ptr<const Routes> routes) { routes_ = std::move(routes); }
+
+  // Routes `body`, an ExportTraceServiceRequest. Either the verdict is known at once (nothing was sent), or the
+  // request is in flight and `sink` will hear it by `deadline`. The request is counted in the ledger as
+  // received by the caller; its spans are counted here.
+  std::variant<Verdict, ExportCall*> Start(Body body, TimePoint deadline, ExportSink& sink);
+
+  // The client no longer waits: shards on the wire finish, nothing new is sent, the sink hears nothing.
+  void Cancel(ExportCall& call);
+
+  // What to tell a client that should come back, when no backend said when.
+  milliseconds OwnRetryDelay();
+  // A refusal of our own, with a jittered retry delay.
+  Verdict Refuse(RefuseReason reason, std::string message);
+  std::size_t calls_in_flight() const { return calls_.size(); }
+  Ledger& ledger() { return ledger_; }
+
+ private:
+  friend class ExportCall;
+  Verdict RejectWire(WireError error) const;
+  // Fills owners_; returns the only owner, or nothing when there are several.
+  std::optional<std::uint16_t> FindOwners(const Ring& ring);
+  std::optional<Verdict> SplitInto(ExportCall& call, const Body& body);
+  [[nodiscard]] bool Encode(Body body, std::shared_ptr<const Body>* framed,
+                            std::span<const std::uint8_t>* frame);
+  void OnCallDone(ExportCall& call);
+
+  WorkerLoop& loop_;
+  MemoryAccount& memory_;
+  GzipCodec& gzip_;
+  Ledger& ledger_;
+  const ForwarderOptions options_;
+  std::shared_ptr<const Routes> routes_;
+  std::list<std::unique_ptr<ExportCall>> calls_;
+  std::minstd_rand jitter_;
+
+  // Scratch of one Start().
+  SpanIndex index_;
+  Splitter splitter_;
+  std::vector<std::uint16_t> owners_;
+  std::vector<std::uint8_t*> outputs_;
+};
+
+}  // namespace router

@@ -1,0 +1,278 @@
+#include "router/http2/client_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "router/base/limits.h"
+#include "router/http2/grpc_header.h"
+#include "router/http2/nv.h"
+
+namespace router {
+
+class ClientCall {
+ public:
+  ClientCall(std::shared_ptr<const Body> body, std::span<const std::uint8_t> rest,
+             ResponseSink& sink)
+      : body_(std::move(body)), rest_(rest), sink_(&sink) {}
+
+  std::int32_t id = 0;
+  std::shared_ptr<const Body> body_;
+  std::span<const std::uint8_t> rest_;  // of the body, not yet framed
+  ResponseSink* sink_;                  // null after Cancel()
+  GrpcResponse response;
+  std::optional<int> http_status;
+  bool has_grpc_status = false;
+  bool was_sent = false;  // its HEADERS left nghttp2
+  std::size_t header_bytes = 0;
+};
+
+namespace {
+
+ClientConnection& Self(void* self) { return *static_cast<ClientConnection*>(self); }
+
+template <typename Number>
+std::optional<Number> ParseNumber(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Rule P-08: an intermediary answered, not a gRPC server.
+GrpcCode CodeFromHttpStatus(int status) {
+  switch (status) {
+    case 400:
+      return GrpcCode::kInternal;
+    case 401:
+      return GrpcCode::kUnauthenticated;
+    case 403:
+      return GrpcCode::kPermissionDenied;
+    case 404:
+      return GrpcCode::kUnimplemented;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return GrpcCode::kUnavailable;
+    default:
+      return GrpcCode::kUnknown;
+  }
+}
+
+// gRPC's mapping of RST_STREAM codes, for a stream that ended without a status (rule P-10).
+void SetBroken(GrpcResponse& response, std::uint32_t error) {
+  response.kind = GrpcResponse::Kind::kBroken;
+  response.message = std::string("stream ended without a status: ") + nghttp2_http2_strerror(error);
+  switch (error) {
+    case NGHTTP2_REFUSED_STREAM:
+      response.kind = GrpcResponse::Kind::kUnprocessed;
+      response.code = GrpcCode::kUnavailable;
+      break;
+    case NGHTTP2_CANCEL:
+      response.code = GrpcCode::kCancelled;
+      break;
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+      response.code = GrpcCode::kResourceExhausted;
+      break;
+    case NGHTTP2_INADEQUATE_SECURITY:
+      response.code = GrpcCode::kPermissionDenied;
+      break;
+    default:
+      response.code = GrpcCode::kUnavailable;
+  }
+}
+
+}  // namespace
+
+nghttp2_session_callbacks* ClientConnection::Callbacks() {
+  nghttp2_session_callbacks* callbacks = NewCallbacks();
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, &OnHeader);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &OnFrame);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &OnFrameSent);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &OnData);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &OnStreamClose);
+  return callbacks;
+}
+
+ClientConnection::ClientConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
+                                   ConnectionOwner& owner)
+    : Connection(loop, std::move(socket)), owner_(&owner) {
+  static nghttp2_session_callbacks* const callbacks = Callbacks();
+  nghttp2_session* session = nullptr;
+  nghttp2_session_client_new(&session, callbacks, this);
+  SetSession(session);
+  const std::array settings = {
+      nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+      nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kClientStreamWindowBytes},
+      nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kResponseHeaderBytesMax}};
+  nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+}
+
+std::shared_ptr<ClientConnection> ClientConnection::Start(WorkerLoop& loop,
+                                                          boost::asio::ip::tcp::socket socket,
+                                                          ConnectionOwner& owner) {
+  std::shared_ptr<ClientConnection> connection(
+      new ClientConnection(loop, std::move(socket), owner));
+  connection->Connection::Start();
+  return connection;
+}
+
+ClientConnection::~ClientConnection() = default;
+
+bool ClientConnection::CanSend() const {
+  return is_open() && is_ready_ && !is_draining_ &&
+         nghttp2_session_check_request_allowed(session()) != 0;
+}
+
+ClientCall* ClientConnection::Send(std::span<const nghttp2_nv> headers,
+                                   std::shared_ptr<const Body> body,
+                                   std::span<const std::uint8_t> frame, ResponseSink& sink) {
+  auto call = std::make_unique<ClientCall>(std::move(body), frame, sink);
+  nghttp2_data_provider provider{{.ptr = call.get()}, &ReadBody};
+  const std::int32_t id = nghttp2_submit_request(session(), nullptr, headers.data(), headers.size(),
+                                                 &provider, call.get());
+  if (id < 0) return nullptr;
+  call->id = id;
+  MarkDirty();
+  return calls_.emplace(id, std::move(call)).first->second.get();
+}
+
+void ClientConnection::Cancel(ClientCall& call) {
+  call.sink_ = nullptr;
+  if (!is_open()) return;
+  nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, call.id, NGHTTP2_CANCEL);
+  MarkDirty();
+}
+
+void ClientConnection::Abandon() {
+  owner_ = nullptr;
+  ShutDown();
+}
+
+void ClientConnection::OnClosed(std::string_view reason) {
+  auto calls = std::move(calls_);
+  calls_.clear();
+  for (auto& [id, call] : calls) {
+    if (call->sink_ == nullptr) continue;
+    GrpcResponse response;
+    if (!call->was_sent) response.kind = GrpcResponse::Kind::kUnprocessed;
+    response.message = "connection to backend lost: ";
+    response.message += reason;
+    call->sink_->OnResponse(std::move(response));
+  }
+  if (owner_ != nullptr) owner_->OnConnectionClosed(reason);
+}
+
+std::span<const std::uint8_t> ClientConnection::TakeBody(void* source, std::size_t size,
+                                                         std::shared_ptr<const Body>* owner) {
+  auto* call = static_cast<ClientCall*>(source);
+  const std::span<const std::uint8_t> bytes = call->rest_.first(size);
+  call->rest_ = call->rest_.subspan(size);
+  *owner = call->body_;
+  return bytes;
+}
+
+ClientCall* ClientConnection::Find(std::int32_t id) {
+  if (!is_open()) return nullptr;  // closed by a callback: the calls are gone, nghttp2 does not know yet
+  return static_cast<ClientCall*>(nghttp2_session_get_stream_user_data(session(), id));
+}
+
+ssize_t ClientConnection::ReadBody(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t size,
+                                   std::uint32_t* flags, nghttp2_data_source* source, void*) {
+  const auto* call = static_cast<ClientCall*>(source->ptr);
+  *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (call->rest_.size() <= size) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  return static_cast<ssize_t>(std::min(call->rest_.size(), size));
+}
+
+int ClientConnection::OnHeader(nghttp2_session*, const nghttp2_frame* frame,
+                               const std::uint8_t* name, std::size_t name_size,
+                               const std::uint8_t* value, std::size_t value_size, std::uint8_t,
+                               void* self) {
+  ClientCall* call = Self(self).Find(frame->hd.stream_id);
+  if (call == nullptr) return 0;
+  call->header_bytes += name_size + value_size;
+  if (call->header_bytes > kResponseHeaderBytesMax) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  const std::string_view key = View(name, name_size);
+  const std::string_view text = View(value, value_size);
+  if (key == "grpc-status") {
+    call->has_grpc_status = true;
+    call->response.code = GrpcCodeFromInt(
+        ParseNumber<std::uint64_t>(text).value_or(static_cast<std::uint64_t>(GrpcCode::kUnknown)));
+  } else if (key == "grpc-message") {
+    call->response.message = PercentDecode(text);
+  } else if (key == "grpc-status-details-bin") {
+    call->response.details = text;
+  } else if (key == "grpc-encoding") {
+    call->response.encoding = text;
+  } else if (key == ":status") {
+    call->http_status = ParseNumber<int>(text);
+  }
+  return 0;
+}
+
+int ClientConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+  ClientConnection& connection = Self(self);
+  if (frame->hd.type == NGHTTP2_SETTINGS && !connection.is_ready_) {
+    connection.is_ready_ = true;
+    if (connection.owner_ != nullptr) connection.owner_->OnConnectionReady();
+  } else if (frame->hd.type == NGHTTP2_GOAWAY && !connection.is_draining_) {
+    connection.is_draining_ = true;
+    if (connection.owner_ != nullptr) connection.owner_->OnConnectionDraining();
+  }
+  return 0;
+}
+
+int ClientConnection::OnFrameSent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  if (ClientCall* call = Self(self).Find(frame->hd.stream_id)) call->was_sent = true;
+  return 0;
+}
+
+int ClientConnection::OnData(nghttp2_session* session, std::uint8_t, std::int32_t id,
+                             const std::uint8_t* data, std::size_t size, void* self) {
+  ClientCall* call = Self(self).Find(id);
+  if (call == nullptr || call->sink_ == nullptr) return 0;
+  if (call->response.body.size() + size > kResponseBytesMax) {
+    GrpcResponse response{.kind = GrpcResponse::Kind::kStatus,
+                          .code = GrpcCode::kInternal,
+                          .message = "the backend's answer is larger than 4 MiB"};
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+    std::exchange(call->sink_, nullptr)->OnResponse(std::move(response));
+    return 0;
+  }
+  call->response.body.insert(call->response.body.end(), data, data + size);
+  return 0;
+}
+
+int ClientConnection::OnStreamClose(nghttp2_session*, std::int32_t id, std::uint32_t error,
+                                    void* self) {
+  ClientConnection& connection = Self(self);
+  const auto found = connection.calls_.find(id);
+  if (found == connection.calls_.end()) return 0;
+  const std::unique_ptr<ClientCall> call = std::move(found->second);
+  connection.calls_.erase(found);
+  if (call->sink_ == nullptr) return 0;
+  GrpcResponse& response = call->response;
+  if (call->has_grpc_status) {
+    response.kind = GrpcResponse::Kind::kStatus;
+  } else if (call->http_status.has_value() && *call->http_status != 200) {
+    response.kind = GrpcResponse::Kind::kStatus;
+    response.code = CodeFromHttpStatus(*call->http_status);
+    response.message = "HTTP status " + std::to_string(*call->http_status) + " without grpc-status";
+  } else if (error == NGHTTP2_NO_ERROR) {
+    response.kind = GrpcResponse::Kind::kStatus;
+    response.code = GrpcCode::kUnknown;
+    response.message = "answer without grpc-status";
+  } else {
+    SetBroken(response, error);
+    if (!call->was_sent) response.kind = GrpcResponse::Kind::kUnprocessed;
+  }
+  call->sink_->OnResponse(std::move(response));
+  return 0;
+}
+
+}  // namespace router

@@ -1,0 +1,186 @@
+#include "router/http2/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "router/base/limits.h"
+
+namespace router {
+namespace {
+
+// Below this a copy is cheaper than one more segment to gather.
+constexpr std::size_t kReferenceBytesMin = 512;
+constexpr std::size_t kFrameHeaderBytes = 9;
+// Turns of recv per readiness: more would let one client hold the worker.
+constexpr int kReadsMax = 4;
+
+std::string PeerName(const boost::asio::ip::tcp::socket& socket) {
+  boost::system::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  if (error) return "unknown";
+  const auto address = endpoint.address();
+  const std::string port = std::to_string(endpoint.port());
+  return address.is_v6() ? "[" + address.to_string() + "]:" + port
+                         : address.to_string() + ":" + port;
+}
+
+}  // namespace
+
+Connection::Connection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket)
+    : Flushable(loop), socket_(std::move(socket)), peer_(PeerName(socket_)) {
+  boost::system::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  const int on = 1;
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Connection::~Connection() = default;
+
+nghttp2_session_callbacks* Connection::NewCallbacks() {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  nghttp2_session_callbacks_new(&callbacks);
+  nghttp2_session_callbacks_set_send_data_callback(callbacks, &Connection::OnSendData);
+  return callbacks;
+}
+
+void Connection::Start() {
+  WaitReadable();
+  MarkDirty();
+}
+
+void Connection::Close(std::string_view reason) {
+  if (!is_open_) return;
+  is_open_ = false;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  OnClosed(reason);
+}
+
+void Connection::AnnounceShutDown() {
+  if (!is_open_) return;
+  nghttp2_submit_shutdown_notice(session());
+  MarkDirty();
+}
+
+void Connection::ShutDown() {
+  if (!is_open_) return;
+  nghttp2_submit_goaway(session(), NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session()), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+  MarkDirty();
+}
+
+void Connection::WaitReadable() {
+  socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (!self->is_open_) return;
+                       if (error) {
+                         self->Close(error.message());
+                         return;
+                       }
+                       self->Read();
+                       if (self->is_open_) self->WaitReadable();
+                     });
+}
+
+void Connection::WaitWritable() {
+  if (is_waiting_writable_) return;
+  is_waiting_writable_ = true;
+  socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       self->is_waiting_writable_ = false;
+                       if (!self->is_open_) return;
+                       if (error) {
+                         self->Close(error.message());
+                         return;
+                       }
+                       self->MarkDirty();
+                     });
+}
+
+void Connection::Read() {
+  const std::span<std::uint8_t> buffer = loop().read_buffer();
+  for (int i = 0; i < kReadsMax; ++i) {
+    const ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (size <= 0) {
+      Close(size == 0 ? "closed by peer" : std::strerror(errno));
+      return;
+    }
+    const ssize_t taken =
+        nghttp2_session_mem_recv(session(), buffer.data(), static_cast<std::size_t>(size));
+    if (!is_open_) return;
+    if (taken < 0) {
+      Close(nghttp2_strerror(static_cast<int>(taken)));
+      return;
+    }
+    if (static_cast<std::size_t>(size) < buffer.size()) break;
+  }
+  MarkDirty();
+}
+
+// Moves frames from nghttp2 to the queue until there is a good batch or nothing more.
+void Connection::Gather() {
+  while (out_.bytes() < kWriteBatchBytes) {
+    const std::uint8_t* data = nullptr;
+    const ssize_t size = nghttp2_session_mem_send(session(), &data);
+    if (size < 0) {
+      Close(nghttp2_strerror(static_cast<int>(size)));
+      return;
+    }
+    if (size == 0) return;
+    out_.AppendCopy({data, static_cast<std::size_t>(size)});
+  }
+}
+
+int Connection::OnSendData(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* header,
+                           std::size_t size, nghttp2_data_source* source, void* self) {
+  auto* connection = static_cast<Connection*>(self);
+  if (frame->data.padlen > 0) return NGHTTP2_ERR_CALLBACK_FAILURE;  // we never pad
+  connection->out_.AppendCopy({header, kFrameHeaderBytes});
+  std::shared_ptr<const Body> owner;
+  const std::span<const std::uint8_t> bytes = connection->TakeBody(source->ptr, size, &owner);
+  if (owner != nullptr && bytes.size() >= kReferenceBytesMin) {
+    connection->out_.AppendReference(bytes, std::move(owner));
+  } else {
+    connection->out_.AppendCopy(bytes);
+  }
+  return 0;
+}
+
+void Connection::Flush() {
+  if (!is_open_ || is_waiting_writable_) return;
+  const auto self = shared_from_this();
+  while (true) {
+    if (out_.empty()) Gather();
+    if (!is_open_) return;
+    if (out_.empty()) break;
+    const bool is_full = out_.bytes() >= kWriteBatchBytes;
+    switch (out_.WriteTo(socket_.native_handle())) {
+      case OutQueue::WriteResult::kFailed:
+        Close(std::strerror(errno));
+        return;
+      case OutQueue::WriteResult::kBlocked:
+        WaitWritable();
+        return;
+      case OutQueue::WriteResult::kDone:
+        break;
+    }
+    if (!is_full) break;
+  }
+  CloseWhenDone();
+}
+
+void Connection::CloseWhenDone() {
+  if (nghttp2_session_want_read(session()) == 0 && nghttp2_session_want_write(session()) == 0) {
+    Close("finished");
+  }
+}
+
+}  // namespace router

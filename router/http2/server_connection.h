@@ -1,0 +1,133 @@
+// ServerConnection: the server side of one HTTP/2 connection, and the gRPC shape of its answers.
+//
+// It knows frames, header and message framing, not what is asked: every stream gets a StreamHandler from the
+// Acceptor, which reads the request as it arrives and answers through its ServerStream, at once or later.
+// Thread safety: its worker only.
+// Invariants: a handler hears OnReset() or has answered, never both; after either it hears nothing more.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "router/base/grpc_code.h"
+#include "router/http2/connection.h"
+
+namespace router {
+
+class ServerConnection;
+
+// gRPC's closing headers. The views are copied by the call that takes them.
+struct GrpcTrailers {
+  GrpcCode code = GrpcCode::kOk;
+  std::string_view message = {};  // percent-encoded by the callee
+  std::string_view details = {};  // value of grpc-status-details-bin, already base64; empty: absent
+  std::string_view accept_encoding = {};  // empty: absent
+};
+
+// What reads one request. Created at its first header, destroyed when the stream has ended.
+class StreamHandler {
+ public:
+  virtual ~StreamHandler() = default;
+  // One header of the request, pseudo-headers included; the views die with the call.
+  virtual void OnHeader(std::string_view name, std::string_view value) = 0;
+  virtual void OnHeadersEnd() = 0;
+  virtual void OnData(std::span<const std::uint8_t> bytes) = 0;
+  // The client has sent everything.
+  virtual void OnRequestEnd() = 0;
+  // The client reset the stream or the connection died before the answer was complete.
+  virtual void OnReset() = 0;
+};
+
+// The answering side of one stream. Ownership: the connection's; valid until its handler is destroyed.
+class ServerStream {
+ public:
+  // A unary answer: one message and OK.
+  void RespondMessage(std::string_view message);
+  // An answer without a message ("trailers-only"). Before the request has ended, the rest of it is refused.
+  void RespondStatus(const GrpcTrailers& trailers);
+  // An answer of plain HTTP, for what is not gRPC.
+  void RespondHttp(int status, std::string_view text);
+  // A server stream: Push() as often as wanted, then Finish().
+  void Push(std::string_view message);
+  void Finish(GrpcCode code, std::string_view message);
+
+  const std::string& peer() const;
+
+ private:
+  friend class ServerConnection;
+  enum class State : std::uint8_t { kRequest, kAnswering, kAnswered };
+  ServerStream(ServerConnection& connection, std::int32_t id) : connection_(connection), id_(id) {}
+  void AppendMessage(std::string_view message);
+  void SubmitResponseWithBody();
+
+  ServerConnection& connection_;
+  std::int32_t id_;
+  State state_ = State::kRequest;
+  bool has_request_ended_ = false;
+  bool is_deferred_ = false;   // nghttp2 waits for more of out_
+  bool is_finished_ = false;   // trailers follow out_
+  bool is_http_ = false;       // no trailers
+  std::size_t header_bytes_ = 0;
+  std::string out_;
+  std::size_t out_position_ = 0;
+  GrpcCode code_ = GrpcCode::kOk;
+  std::string message_;
+  std::unique_ptr<StreamHandler> handler_;
+};
+
+// Makes the handler of each new stream. Outlives the connection.
+class Acceptor {
+ public:
+  virtual ~Acceptor() = default;
+  virtual std::unique_ptr<StreamHandler> NewStream(ServerStream& stream) = 0;
+  // Once per connection; drop your reference here.
+  virtual void OnConnectionClosed(ServerConnection& connection, std::string_view reason) = 0;
+};
+
+struct ServerConnectionOptions {
+  std::uint32_t concurrent_streams_max = 1000;
+};
+
+class ServerConnection final : public Connection {
+ public:
+  static std::shared_ptr<ServerConnection> Start(WorkerLoop& loop,
+                                                 boost::asio::ip::tcp::socket socket,
+                                                 Acceptor& acceptor,
+                                                 const ServerConnectionOptions& options);
+  ~ServerConnection() override;
+  std::size_t stream_count() const { return streams_.size(); }
+
+ private:
+  friend class ServerStream;
+  ServerConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket, Acceptor& acceptor,
+                   const ServerConnectionOptions& options);
+  void OnClosed(std::string_view reason) override;
+  std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
+                                         std::shared_ptr<const Body>* owner) override;
+
+  static nghttp2_session_callbacks* Callbacks();
+  static int OnBeginHeaders(nghttp2_session*, const nghttp2_frame*, void* self);
+  static int OnHeader(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+                      std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+                      std::uint8_t flags, void* self);
+  static int OnFrame(nghttp2_session*, const nghttp2_frame*, void* self);
+  static int OnFrameSent(nghttp2_session*, const nghttp2_frame*, void* self);
+  static int OnData(nghttp2_session*, std::uint8_t flags, std::int32_t id,
+                    const std::uint8_t* data, std::size_t size, void* self);
+  static int OnStreamClose(nghttp2_session*, std::int32_t id, std::uint32_t error, void* self);
+  static ssize_t ReadBody(nghttp2_session*, std::int32_t id, std::uint8_t* out, std::size_t size,
+                          std::uint32_t* flags, nghttp2_data_source* source, void* self);
+  // Ends a connection that never speaks HTTP/2.
+  void OnPrefaceTimeout();
+  ServerStream* Find(std::int32_t id);
+
+  Acceptor& acceptor_;
+  MemberTimer<ServerConnection, &ServerConnection::OnPrefaceTimeout> preface_timer_{*this};
+  std::unordered_map<std::int32_t, std::unique_ptr<ServerStream>> streams_;
+};
+
+}  // namespace router

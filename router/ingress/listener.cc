@@ -1,0 +1,90 @@
+#include "router/ingress/listener.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace router {
+namespace {
+
+using boost::asio::ip::tcp;
+constexpr std::chrono::milliseconds kAcceptRetry{100};
+
+}  // namespace
+
+Listener::Listener(boost::asio::io_context& control, std::size_t connections_max,
+                   std::vector<ListenerTarget> targets)
+    : control_(control),
+      connections_max_(connections_max),
+      targets_(std::move(targets)),
+      retry_timer_(control) {}
+
+Result<std::uint16_t> Listener::Listen(const std::string& host, std::uint16_t port) {
+  Result<AcceptorList> opened = OpenAcceptors(control_, host, port);
+  if (!opened) return tl::unexpected(opened.error());
+  acceptors_ = *std::move(opened);
+  for (const auto& acceptor : acceptors_) Accept(acceptor);
+  return acceptors_.front()->local_endpoint().port();
+}
+
+void Listener::Accept(const std::shared_ptr<Acceptor>& acceptor) {
+  acceptor->async_accept([this, acceptor](const boost::system::error_code& error, tcp::socket socket) {
+    if (!acceptor->is_open()) return;
+    if (!error) {
+      Dispatch(std::move(socket));
+      Accept(acceptor);
+      return;
+    }
+    std::uint64_t left_out = 0;
+    if (log_limiter_.Allow(Clock::now(), &left_out)) spdlog::warn("accept: {}", error.message());
+    // Out of descriptors or memory: trying again at once would spin.
+    retry_timer_.expires_after(kAcceptRetry);
+    retry_timer_.async_wait([this, acceptor](const boost::system::error_code& cancelled) {
+      if (!cancelled && acceptor->is_open()) Accept(acceptor);
+    });
+  });
+}
+
+void Listener::Dispatch(tcp::socket socket) {
+  std::size_t total = 0;
+  const ListenerTarget* fewest = nullptr;
+  std::size_t fewest_count = std::numeric_limits<std::size_t>::max();
+  for (const ListenerTarget& target : targets_) {
+    const std::size_t count = target.connection_count();
+    total += count;
+    if (count < fewest_count) {
+      fewest_count = count;
+      fewest = &target;
+    }
+  }
+  if (total >= connections_max_) {
+    ++turned_away_;
+    std::uint64_t left_out = 0;
+    if (log_limiter_.Allow(Clock::now(), &left_out)) {
+      spdlog::warn("connection turned away: {} are open, the limit ({} such lines left out)", total,
+                   left_out);
+    }
+    return;
+  }
+  boost::system::error_code error;
+  const bool is_v6 = socket.local_endpoint(error).protocol() == tcp::v6();
+  if (error) return;  // gone already
+  ++accepted_;
+  fewest->take(socket.release(), is_v6);
+}
+
+void Listener::Close() {
+  for (const auto& acceptor : acceptors_) {
+    boost::system::error_code error;
+    acceptor->non_blocking(true, error);
+    while (!error) {
+      tcp::socket socket(control_);
+      acceptor->accept(socket, error);
+      if (!error) Dispatch(std::move(socket));
+    }
+    acceptor->close(error);
+  }
+  acceptors_.clear();
+}
+
+}  // namespace router
