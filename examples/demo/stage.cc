@@ -237,9 +237,9 @@ Result<std::string> Stage::StopRouter() {
   if (*exit_code != 0)
     return Failure("spanring ended with exit code " + std::to_string(*exit_code));
   // The pipe may still hold the last line when the process has gone: wait for it, not for time.
-  const auto line = router_->WaitForLine("received=", seconds(2));
+  const auto line = router_->WaitForLine("spans: received ", seconds(2));
   if (!line) return Failure("spanring printed no closing account");
-  return *line;
+  return line->substr(line->find("spans: "));
 }
 
 std::string Stage::Trouble() {

@@ -6,6 +6,7 @@ namespace router::test {
 namespace {
 
 constexpr char kName[] = "otelcol-backend";
+constexpr char kNameSetting[] = "hostname: otelcol-backend";
 
 class DiscoveryTest : public testing::Test {
  protected:
@@ -17,11 +18,12 @@ class DiscoveryTest : public testing::Test {
   }
 
   std::unique_ptr<RunningRouter> StartRouter(bool wait_until_ready = true) {
-    return std::make_unique<RunningRouter>(RunningRouter::Options{
-        .dns_resolver = std::string("hostname: ") + kName + ", port: " + std::to_string(port_) +
-                        ", interval: 1s",
-        .spanring_settings = "dns: {servers: [\"" + dns_.address() + "\"]}",
-        .wait_until_ready = wait_until_ready});
+    RunningRouter::Options options;
+    options.dns_resolver = kNameSetting;
+    options.dns_resolver += ", interval: 1s, port: " + std::to_string(port_);
+    options.spanring_settings = "dns: {servers: [\"" + dns_.address() + "\"]}";
+    options.wait_until_ready = wait_until_ready;
+    return std::make_unique<RunningRouter>(std::move(options));
   }
 
   // Spans of 60 traces, one request each; all must be taken.
