@@ -164,7 +164,7 @@ TEST_F(DnsResolverTest, RemovesAMemberThatStaysAway) {
 // Guarantees: failures are reported, no set; the set comes with the first good answer.
 TEST_F(DnsResolverTest, FM25StartsWithADeadServerAndRecovers) {
   server_.Set("backends.test", InMode(Mode::kSilent));
-  DnsResolver resolver(control_, Options(), recorder_);
+  DnsResolver resolver(control_, ImpatientOptions(), recorder_);
   resolver.Start();
   RunUntilReports(2);
   EXPECT_EQ(recorder_.reports[0].outcome, Outcome::kTimeout);
@@ -176,7 +176,7 @@ TEST_F(DnsResolverTest, FM25StartsWithADeadServerAndRecovers) {
 // Scenario: FM-25, nothing listens where the name server should be.
 // Guarantees: the attempt ends soon and says that nobody answered.
 TEST_F(DnsResolverTest, FM25ReportsAServerThatIsNotThere) {
-  DnsOptions options = Options();
+  DnsOptions options = ImpatientOptions();
   {
     const DnsServer gone;
     options.servers = {gone.address()};
@@ -196,7 +196,7 @@ TEST_F(DnsResolverTest, AsksTheSecondServerWhenTheFirstIsSilent) {
   DnsServer silent;
   silent.Set("backends.test", InMode(Mode::kSilent));
   server_.Set("backends.test", Addresses({"10.0.0.1"}));
-  DnsOptions options = Options();
+  DnsOptions options = ImpatientOptions();
   options.servers = {silent.address(), server_.address()};
   DnsResolver resolver(control_, options, recorder_);
   resolver.Start();

@@ -57,12 +57,19 @@ class ResolverFixture : public testing::Test {
     options.port = 4317;
     options.interval = std::chrono::milliseconds(5);
     options.interval_min = std::chrono::milliseconds(1);
-    options.timeout = std::chrono::milliseconds(50);
+    options.timeout = std::chrono::seconds(5);
     options.tries = 1;
     options.servers = {server_.address()};
     options.search_domains.emplace();
     options.hosts_file.clear();
     options.jitter_seed = 1;
+    return options;
+  }
+
+  // For servers that do not answer.
+  DnsOptions ImpatientOptions() const {
+    DnsOptions options = Options();
+    options.timeout = std::chrono::milliseconds(50);
     return options;
   }
 

@@ -87,7 +87,7 @@ TEST_F(StaticResolverTest, FollowsANameThatMoves) {
 TEST_F(StaticResolverTest, FM19KeepsTheLastAddressOfANameThatFails) {
   server_.Set("a.test", Addresses({"10.0.0.1"}));
   server_.Set("b.test", Addresses({"10.0.0.2"}));
-  StaticResolver resolver(control_, Hosts({"a.test", "b.test"}), Options(), recorder_);
+  StaticResolver resolver(control_, Hosts({"a.test", "b.test"}), ImpatientOptions(), recorder_);
   resolver.Start();
   RunUntil("both", [&] { return !recorder_.sets.empty() && recorder_.sets.back().size() == 2; });
   const std::size_t sets = recorder_.sets.size();
