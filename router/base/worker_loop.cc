@@ -22,7 +22,7 @@ WorkerLoop::WorkerLoop()
       alarm_(io_),
       now_(Clock::now()),
       wheel_(now_),
-      read_buffer_(new std::uint8_t[kReadBufferBytes]) {}
+      read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kReadBufferBytes)) {}
 
 WorkerLoop::~WorkerLoop() = default;
 
@@ -53,8 +53,8 @@ void WorkerLoop::RunTimers() {
   if (wheel_.wake() <= now_) wheel_.Advance(now_);
 }
 
-// The alarm only wakes the loop; RunTimers looks at the clock. It is never moved later, so that setting and
-// cancelling timers costs no system call.
+// The alarm only wakes the loop; RunTimers looks at the clock. It is never moved later, so that
+// setting and cancelling timers costs no system call.
 void WorkerLoop::ArmTimer() {
   const TimePoint wake = wheel_.wake();
   if (wake >= alarm_at_) return;
