@@ -24,6 +24,7 @@ WorkerOptions ToWorkerOptions(const Config& config, const std::string& version) 
   options.backend.headers = config.exporter.headers;
   options.backend.user_agent = "spanring/" + version;
   options.forwarder.spans_max = config.request.spans_max;
+  options.forwarder.shard_bytes_max = config.backend.request_bytes_max;
   options.forwarder.compress = config.exporter.compression == Config::Compression::kGzip;
   options.forwarder.attempt_timeout = config.exporter.timeout;
   options.ingress.request_bytes_max = config.receiver.request_bytes_max;

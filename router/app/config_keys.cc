@@ -395,8 +395,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .Default("4032KiB")
         .Within(64 * kKiB, 64 * kMiB),
     Key("spanring.backend.in_flight_max", kInteger,
-        "Requests in flight; later ones are merged while they wait.")
-        .Default("8")
+        "Requests in flight at one backend, per worker; later ones wait.")
+        .Default("256")
         .Within(1, 10'000),
     Key("spanring.backend.pending_bytes_max", kBytes,
         "Bytes that may wait; beyond it requests are refused for the moment.")

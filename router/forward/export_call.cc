@@ -9,8 +9,9 @@ namespace router {
 ExportCall::ExportCall(Forwarder& forwarder, std::shared_ptr<const Routes> routes, ExportSink& sink)
     : forwarder_(forwarder), routes_(std::move(routes)), sink_(&sink) {}
 
-// Only at shut-down are there shards left: nobody may call them any more.
+// Only at shut-down are there sent shards left: nobody may call them any more.
 ExportCall::~ExportCall() {
+  if (pending_ == 0) return;
   for (const auto& shard : shards_) {
     if (!shard->is_done) shard->backend->Cancel(*shard, AttemptOutcome::kCancelled);
   }

@@ -1,8 +1,6 @@
 #include "router/forward/forwarder.h"
 
 #include <algorithm>
-#include <cassert>
-#include <cstring>
 #include <utility>
 
 #include "router/base/limits.h"
@@ -46,7 +44,7 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
   // From here on every way out books the spans.
   const auto book_all = [&](Verdict verdict) {
     BookWhole(spans, verdict, ledger_.spans);
-    splitter_.Clear();
+    plan_.Clear();
     index_.Clear();
     return verdict;
   };
@@ -54,19 +52,17 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
     return book_all(Refuse(RefuseReason::kNoBackend, "no backend is known yet"));
   }
 
+  plan_.Build(index_, routes_->ring(), options_.shard_bytes_max);
+  ledger_.invalid_trace_ids.Add(plan_.invalid_trace_ids());
   auto call = std::make_unique<ExportCall>(*this, routes_, sink);
-  if (const auto owner = FindOwners(routes_->ring())) {
-    index_.Clear();
-    std::shared_ptr<const Body> framed;
-    std::span<const std::uint8_t> frame;
-    if (!Encode(std::move(body), &framed, &frame)) {
+  if (const auto owner = plan_.PassThroughOwner()) {
+    if (!AddShard(*call, *owner, spans, std::move(body))) {
       return book_all(Refuse(RefuseReason::kOverload, "the memory budget is full"));
     }
-    call->AddShard(*owner, spans, std::move(framed), frame);
   } else if (auto verdict = SplitInto(*call, body)) {
-    call->shards_.clear();
     return book_all(*std::move(verdict));
   }
+  plan_.Clear();
   index_.Clear();
   ledger_.shards.Add(call->shards_.size());
 
@@ -91,69 +87,44 @@ Verdict Forwarder::RejectWire(WireError error) const {
                    std::move(message));
 }
 
-std::optional<std::uint16_t> Forwarder::FindOwners(const Ring& ring) {
-  const std::size_t spans = index_.span_count();
-  owners_.resize(spans);
-  std::span<const std::uint8_t> last_id;
-  std::uint16_t owner = 0;
-  for (std::size_t i = 0; i < spans; ++i) {
-    const std::span<const std::uint8_t> id = index_.trace_id(i);
-    const bool is_same = i > 0 && id.size() == last_id.size() &&
-                         std::memcmp(id.data(), last_id.data(), id.size()) == 0;
-    if (!is_same) {
-      owner = ring.OwnerOf(id);
-      last_id = id;
-    }
-    if (!index_.has_valid_trace_id(i)) ledger_.invalid_trace_ids.Add();
-    owners_[i] = owner;
-  }
-  return Splitter::SoleOwner(owners_);
-}
-
 std::optional<Verdict> Forwarder::SplitInto(ExportCall& call, const Body& body) {
-  const std::size_t members = call.routes_->ring().size();
-  splitter_.Plan(index_, owners_, members);
-  if (splitter_.total_bytes() > kEgressRatioFloorBytes &&
-      splitter_.total_bytes() / kEgressRatioMax > body.size()) {
+  Splitter& splitter = plan_.splitter();
+  if (splitter.total_bytes() > kEgressRatioFloorBytes &&
+      splitter.total_bytes() / kEgressRatioMax > body.size()) {
     return Rejection(GrpcCode::kResourceExhausted, RejectIndex(RejectReason::kTooLarge),
                      "split over its backends the request would grow more than 16-fold: send "
                      "fewer traces per large resource");
   }
   std::vector<Body> parts;
-  parts.reserve(splitter_.present_shards().size());
-  outputs_.assign(members, nullptr);
-  for (const std::uint16_t shard : splitter_.present_shards()) {
+  parts.reserve(splitter.present_shards().size());
+  outputs_.assign(plan_.shard_count(), nullptr);
+  for (const std::uint16_t shard : splitter.present_shards()) {
     Body& part = parts.emplace_back(memory_);
-    if (!part.Reserve(splitter_.shard_bytes(shard))) {
+    if (!part.Reserve(splitter.shard_bytes(shard))) {
       return Refuse(RefuseReason::kOverload, "the memory budget is full");
     }
-    part.SetSize(splitter_.shard_bytes(shard));
+    part.SetSize(splitter.shard_bytes(shard));
     outputs_[shard] = part.data();
   }
-  splitter_.Write(outputs_);
+  splitter.Write(outputs_);
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::uint16_t shard = splitter_.present_shards()[i];
-    std::shared_ptr<const Body> framed;
-    std::span<const std::uint8_t> frame;
-    if (!Encode(std::move(parts[i]), &framed, &frame)) {
+    const std::uint16_t shard = splitter.present_shards()[i];
+    if (!AddShard(call, plan_.OwnerOf(shard), splitter.shard_spans(shard), std::move(parts[i]))) {
       return Refuse(RefuseReason::kOverload, "the memory budget is full");
     }
-    call.AddShard(shard, splitter_.shard_spans(shard), std::move(framed), frame);
   }
-  splitter_.Clear();
   return std::nullopt;
 }
 
-bool Forwarder::Encode(Body body, std::shared_ptr<const Body>* framed,
-                       std::span<const std::uint8_t>* frame) {
+bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body) {
   if (options_.compress) {
     Body compressed(memory_);
     if (!gzip_.Deflate(body.bytes(), compressed)) return false;
     body = std::move(compressed);
   }
   auto shared = std::make_shared<Body>(std::move(body));
-  *frame = shared->FrameAsGrpc(options_.compress);
-  *framed = std::move(shared);
+  const std::span<const std::uint8_t> frame = shared->FrameAsGrpc(options_.compress);
+  call.AddShard(owner, spans, std::move(shared), frame);
   return true;
 }
 

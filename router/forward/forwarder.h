@@ -22,8 +22,8 @@
 #include "router/codec/gzip.h"
 #include "router/forward/ledger.h"
 #include "router/forward/verdict.h"
+#include "router/forward/shard_plan.h"
 #include "router/otlp/span_index.h"
-#include "router/otlp/splitter.h"
 #include "router/routing/routing_table.h"
 
 namespace router {
@@ -42,6 +42,7 @@ class ExportSink {
 
 struct ForwarderOptions {
   std::size_t spans_max = kSpansPerRequestMax;
+  std::size_t shard_bytes_max = (std::size_t{4} << 20) - (std::size_t{64} << 10);  // one backend request
   bool compress = true;                   // gzip towards backends
   milliseconds attempt_timeout{5000};     // 0: only the request's deadline
   milliseconds retry_delay{1000};         // told to clients when no backend said anything; ± 20 %
@@ -74,11 +75,9 @@ class Forwarder {
  private:
   friend class ExportCall;
   Verdict RejectWire(WireError error) const;
-  // Fills owners_; returns the only owner, or nothing when there are several.
-  std::optional<std::uint16_t> FindOwners(const Ring& ring);
   std::optional<Verdict> SplitInto(ExportCall& call, const Body& body);
-  [[nodiscard]] bool Encode(Body body, std::shared_ptr<const Body>* framed,
-                            std::span<const std::uint8_t>* frame);
+  // Compresses and frames one body. False: the memory budget is full.
+  [[nodiscard]] bool AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body);
   void OnCallDone(ExportCall& call);
 
   WorkerLoop& loop_;
@@ -92,8 +91,7 @@ class Forwarder {
 
   // Scratch of one Start().
   SpanIndex index_;
-  Splitter splitter_;
-  std::vector<std::uint16_t> owners_;
+  ShardPlan plan_;
   std::vector<std::uint8_t*> outputs_;
 };
 
