@@ -32,6 +32,11 @@ const ShardOutcome* WorstRetryable(std::span<const ShardOutcome> shards) {
   return rank(*worst) > 0 ? worst : nullptr;
 }
 
+std::string MessageOf(std::string message, GrpcCode code) {
+  if (!message.empty()) return message;
+  return "a backend answered " + std::string(GrpcCodeName(code)) + " without a message";
+}
+
 RefuseReason ReasonOf(Kind kind) {
   if (kind == Kind::kTimedOut) return RefuseReason::kDeadline;
   return kind == Kind::kThrottled ? RefuseReason::kThrottled : RefuseReason::kTransient;
@@ -63,14 +68,17 @@ Verdict Refusal(RefuseReason reason, std::string message, milliseconds retry_del
 
 Verdict Judge(std::span<const ShardOutcome> shards, milliseconds own_delay) {
   if (const ShardOutcome* worst = WorstRetryable(shards)) {
-    Verdict verdict = Refusal(ReasonOf(worst->kind), worst->message, own_delay);
+    Verdict verdict = Refusal(ReasonOf(worst->kind), MessageOf(worst->message, worst->code), own_delay);
     if (worst->kind == Kind::kTimedOut) {
       verdict.code = GrpcCode::kDeadlineExceeded;
       verdict.retry_delay.reset();
       return verdict;
     }
     std::optional<milliseconds> longest;
-    for (const ShardOutcome& shard : shards) longest = std::max(longest, shard.retry_delay);
+    for (const ShardOutcome& shard : shards) {
+      // A final refusal may carry a delay too; it says nothing about when the others are ready.
+      if (shard.kind != Kind::kPermanent) longest = std::max(longest, shard.retry_delay);
+    }
     // A backend's "0 ms" still must not become a storm.
     if (longest.has_value()) verdict.retry_delay = std::max(*longest, milliseconds(1));
     return verdict;
@@ -85,7 +93,8 @@ Verdict Judge(std::span<const ShardOutcome> shards, milliseconds own_delay) {
   }
   if (!is_all_permanent) return {.partial = std::move(partial)};
   const GrpcCode code = CodeOfMostSpans(shards);
-  return Rejection(code, RejectIndex(RejectReason::kBackend, code), std::move(partial.message));
+  return Rejection(code, RejectIndex(RejectReason::kBackend, code),
+                   MessageOf(std::move(partial.message), code));
 }
 
 void Book(std::span<const ShardOutcome> shards, const Verdict& verdict, LedgerColumn& spans) {
