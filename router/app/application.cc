@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kBeat{1};
 constexpr std::chrono::seconds kDeadAfter{10};  // a loop that gave no sign for so long is stuck
+constexpr int kTrimAfterBeats = 20;
 constexpr milliseconds kDrainPoll{20};
 // Between asking clients to leave and naming the last stream: their requests on the way arrive meanwhile.
 constexpr milliseconds kGoawayGap{500};
@@ -164,10 +165,20 @@ void Application::Publish(std::shared_ptr<const RoutingTable> table) {
 
 void Application::Beat() {
   for (const auto& worker : workers_) worker->Ping();
+  TrimWhenIdle();
   beat_timer_.expires_after(kBeat);
   beat_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) Beat();
   });
+}
+
+// Once after each busy time: a trim costs milliseconds and takes the allocator's locks.
+void Application::TrimWhenIdle() {
+  const std::uint64_t received =
+      SumOf(workers_, [](const LedgerColumn& c) { return c.received.Value(); }, &Ledger::requests);
+  idle_beats_ = received == received_last_beat_ ? idle_beats_ + 1 : 0;
+  received_last_beat_ = received;
+  if (idle_beats_ == kTrimAfterBeats) TrimMemory();
 }
 
 bool Application::IsAlive() const {

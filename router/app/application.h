@@ -44,6 +44,7 @@ class Application final : private WorkerListener {
   void OnBackends(std::size_t worker, Telemetry::BackendList backends) override;
   void Publish(std::shared_ptr<const RoutingTable> table);
   void Beat();
+  void TrimWhenIdle();
   void NextPhase();
   void Wait(milliseconds delay);
   void WaitForRequests(TimePoint until);
@@ -66,6 +67,8 @@ class Application final : private WorkerListener {
   boost::asio::steady_timer beat_timer_{control_};
   boost::asio::steady_timer drain_timer_{control_};
   Phase phase_ = Phase::kServing;
+  std::uint64_t received_last_beat_ = 0;
+  int idle_beats_ = 0;
 };
 
 }  // namespace router

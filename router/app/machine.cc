@@ -1,5 +1,6 @@
 #include "router/app/machine.h"
 
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -78,5 +79,14 @@ std::size_t RaiseFileLimit() {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return static_cast<std::size_t>(limit.rlim_cur);
 }
+
+void KeepFreedMemory() {
+  constexpr int kMiB = 1024 * 1024;
+  ::mallopt(M_MMAP_THRESHOLD, 32 * kMiB);
+  ::mallopt(M_TRIM_THRESHOLD, 256 * kMiB);
+  ::mallopt(M_TOP_PAD, kMiB);
+}
+
+void TrimMemory() { ::malloc_trim(0); }
 
 }  // namespace router

@@ -13,6 +13,7 @@
 #include "router/app/application.h"
 #include "router/app/config_reader.h"
 #include "router/app/config_summary.h"
+#include "router/app/machine.h"
 #include "router/app/owner.h"
 
 namespace {
@@ -58,6 +59,7 @@ int Validate(const std::string& path) {
 }
 
 int Serve(const std::string& path) {
+  router::KeepFreedMemory();
   const ConfigReport report = ReadAndReport(path);
   if (!report.config) return kExitConfig;
   router::SetUpLog(LevelName(report.config->log_level));

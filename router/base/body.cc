@@ -27,8 +27,10 @@ Body& Body::operator=(Body&& other) noexcept {
 bool Body::Reserve(std::size_t capacity) {
   if (memory_ && capacity <= capacity_) return true;
   if (!account_->TryCharge(capacity - capacity_)) return false;
-  std::unique_ptr<std::uint8_t[]> grown(new std::uint8_t[kHeadroomBytes + capacity]);
+  BufferCache& buffers = account_->buffers();
+  BufferCache::Memory grown = buffers.Take(kHeadroomBytes + capacity);
   if (size_ > 0) std::memcpy(grown.get() + kHeadroomBytes, data(), size_);
+  if (memory_) buffers.Give(std::move(memory_), kHeadroomBytes + capacity_);
   memory_ = std::move(grown);
   capacity_ = capacity;
   return true;
@@ -51,7 +53,7 @@ void Body::SetSize(std::size_t size) {
 
 void Body::Reset() {
   if (capacity_ > 0) account_->Release(capacity_);
-  memory_.reset();
+  if (memory_) account_->buffers().Give(std::move(memory_), kHeadroomBytes + capacity_);
   size_ = capacity_ = 0;
 }
 

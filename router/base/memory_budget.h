@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cstddef>
 
+#include "router/base/buffer_cache.h"
+
 namespace router {
 
 class MemoryBudget {
@@ -45,11 +47,14 @@ class MemoryAccount {
   // Bytes charged and not released; excludes the spare block kept for speed.
   std::size_t charged() const { return charged_; }
   const MemoryBudget& budget() const { return budget_; }
+  // Where bodies charged here get their memory.
+  BufferCache& buffers() { return buffers_; }
 
  private:
   MemoryBudget& budget_;
   std::size_t charged_ = 0;
   std::size_t spare_ = 0;  // taken from the budget, not charged
+  BufferCache buffers_;
 };
 
 }  // namespace router

@@ -17,12 +17,12 @@ void Flushable::MarkDirty() {
 }
 
 WorkerLoop::WorkerLoop()
-    : io_(1),
-      work_(io_.get_executor()),
-      alarm_(io_),
-      now_(Clock::now()),
+    : now_(Clock::now()),
       wheel_(now_),
-      read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kReadBufferBytes)) {}
+      read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kReadBufferBytes)),
+      io_(1),
+      work_(io_.get_executor()),
+      alarm_(io_) {}
 
 WorkerLoop::~WorkerLoop() = default;
 

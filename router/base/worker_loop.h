@@ -83,16 +83,17 @@ class WorkerLoop {
   void ArmTimer();
   void FlushDirty();
 
-  boost::asio::io_context io_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  boost::asio::steady_timer alarm_;
-  TimePoint alarm_at_ = TimePoint::max();
   TimePoint now_;
   bool is_now_stale_ = false;
   TimerWheel wheel_;
   std::unique_ptr<std::uint8_t[]> read_buffer_;
   std::vector<Flushable*> dirty_;
   std::atomic<std::uint64_t> turns_{0};
+  // Below everything that the handlers it still holds may touch when they are destroyed with it.
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::steady_timer alarm_;
+  TimePoint alarm_at_ = TimePoint::max();
 };
 
 }  // namespace router

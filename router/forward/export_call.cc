@@ -5,6 +5,9 @@
 #include <utility>
 
 namespace router {
+namespace {
+constexpr milliseconds kDeadlineSlack{20};
+}
 
 ExportCall::ExportCall(Forwarder& forwarder, std::shared_ptr<const Routes> routes, ExportSink& sink)
     : forwarder_(forwarder), routes_(std::move(routes)), sink_(&sink) {}
@@ -61,6 +64,12 @@ void ExportCall::OnShardDone(Shard& shard, AttemptResult&& result) {
     case AttemptResult::Kind::kThrottled:
       outcome.kind = ShardOutcome::Kind::kThrottled;
       break;
+  }
+  // The backend was told our deadline and keeps it by its own clock: its word may come before our timer's.
+  const bool is_late = forwarder_.loop_.Now() + kDeadlineSlack >= shard.deadline;
+  if (is_late && result.kind == AttemptResult::Kind::kTransient &&
+      (result.code == GrpcCode::kDeadlineExceeded || result.code == GrpcCode::kCancelled)) {
+    outcome.kind = ShardOutcome::Kind::kTimedOut;
   }
   outcome.code = result.code;
   outcome.rejected_spans = result.rejected_spans;

@@ -36,9 +36,9 @@ std::optional<std::chrono::milliseconds> ParseGrpcTimeout(std::string_view text)
     case 'm':
       return std::chrono::milliseconds(value);
     case 'u':
-      return std::chrono::milliseconds((value + 999) / 1000);
+      return std::chrono::milliseconds(value / 1000);
     case 'n':
-      return std::chrono::milliseconds((value + 999'999) / 1'000'000);
+      return std::chrono::milliseconds(value / 1'000'000);
     default:
       return std::nullopt;
   }

@@ -9,8 +9,8 @@
 
 namespace router {
 
-// 1 to 8 digits and one of H M S m u n. nullopt: malformed. Sub-millisecond values round up; the result is at
-// most 99,999,999 hours, which fits.
+// 1 to 8 digits and one of H M S m u n. nullopt: malformed. Rounds down to milliseconds: what is left of
+// less than one is spent (0). The result is at most 99,999,999 hours, which fits.
 std::optional<std::chrono::milliseconds> ParseGrpcTimeout(std::string_view text);
 
 // The shortest spelling with at most 8 digits that is not longer than `timeout`. Negative counts as 0.
