@@ -33,7 +33,10 @@ Verdict DeadlineExceeded(std::string message) {
 GrpcStream::GrpcStream(IngressContext& context, ServerStream& stream)
     : context_(context), stream_(stream), body_(context.memory) {}
 
-GrpcStream::~GrpcStream() { assert(call_ == nullptr && state_ != State::kWatching); }
+GrpcStream::~GrpcStream() {
+  assert(call_ == nullptr);
+  if (state_ == State::kWatching) context_.health.Unwatch(stream_);  // ended by the server
+}
 
 void GrpcStream::OnHeader(std::string_view name, std::string_view value) {
   head_.Add(name, value);

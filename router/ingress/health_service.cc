@@ -45,6 +45,13 @@ void HealthService::SetServing(bool is_serving) {
   }
 }
 
+void HealthService::EndWatches() {
+  for (const auto& [stream, service] : watchers_) {
+    stream->Finish(GrpcCode::kUnavailable, "the server is shutting down");
+  }
+  watchers_.clear();
+}
+
 std::optional<std::string> HealthService::ParseService(std::span<const std::uint8_t> request) {
   HealthCheckRequest parsed;
   if (!parsed.ParseFromArray(request.data(), static_cast<int>(request.size()))) return std::nullopt;

@@ -22,6 +22,8 @@ class HealthService {
   void Watch(ServerStream& stream, std::string_view service);
   void Unwatch(ServerStream& stream);
   void SetServing(bool is_serving);
+  // Ends every watch with UNAVAILABLE: a stream without an end must not hold up a drain.
+  void EndWatches();
 
   // The `service` of a HealthCheckRequest; nothing when the bytes are not one.
   static std::optional<std::string> ParseService(std::span<const std::uint8_t> request);

@@ -1,6 +1,7 @@
 #include "router/ingress/listener.h"
 
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
 #include <limits>
 #include <utility>
 
@@ -16,8 +17,7 @@ Listener::Listener(boost::asio::io_context& control, std::size_t connections_max
                    std::vector<ListenerTarget> targets)
     : control_(control),
       connections_max_(connections_max),
-      targets_(std::move(targets)),
-      retry_timer_(control) {}
+      targets_(std::move(targets)) {}
 
 Result<std::uint16_t> Listener::Listen(const std::string& host, std::uint16_t port) {
   Result<AcceptorList> opened = OpenAcceptors(control_, host, port);
@@ -38,8 +38,8 @@ void Listener::Accept(const std::shared_ptr<Acceptor>& acceptor) {
     std::uint64_t left_out = 0;
     if (log_limiter_.Allow(Clock::now(), &left_out)) spdlog::warn("accept: {}", error.message());
     // Out of descriptors or memory: trying again at once would spin.
-    retry_timer_.expires_after(kAcceptRetry);
-    retry_timer_.async_wait([this, acceptor](const boost::system::error_code& cancelled) {
+    const auto pause = std::make_shared<boost::asio::steady_timer>(control_, kAcceptRetry);
+    pause->async_wait([this, acceptor, pause](const boost::system::error_code& cancelled) {
       if (!cancelled && acceptor->is_open()) Accept(acceptor);
     });
   });

@@ -7,7 +7,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -49,7 +48,6 @@ class Listener {
   const std::size_t connections_max_;
   const std::vector<ListenerTarget> targets_;
   AcceptorList acceptors_;
-  boost::asio::steady_timer retry_timer_;
   std::uint64_t accepted_ = 0;
   std::uint64_t turned_away_ = 0;
   LogLimiter log_limiter_;

@@ -19,6 +19,7 @@ void OtlpServer::AnnounceShutDown() {
 }
 
 void OtlpServer::ShutDown() {
+  context_.health.EndWatches();
   for (const auto& connection : connections_) connection->ShutDown();
 }
 
