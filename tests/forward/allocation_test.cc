@@ -52,7 +52,7 @@ class AllocationTest : public ForwardTest {
 };
 
 // Scenario: requests of 100 and of 1000 spans over four backends, warm, plain and compressed.
-// Guarantees: taking, indexing, splitting and sending a request allocates as often for 1000 spans as for 100.
+// Guarantees: taking, indexing, splitting and sending a request allocates for 1000 spans no more often than for 100.
 TEST_F(AllocationTest, PerRequestAndNotPerSpan) {
   for (const bool compress : {false, true}) {
     SCOPED_TRACE(compress ? "compressed" : "plain");
@@ -62,7 +62,7 @@ TEST_F(AllocationTest, PerRequestAndNotPerSpan) {
     CountOne(large);  // the scratch grows
     const std::size_t for_small = CountOne(small);
     const std::size_t for_large = CountOne(large);
-    EXPECT_EQ(for_large, for_small);
+    EXPECT_LE(for_large, for_small) << "larger bodies are recycled, smaller ones are not";
     EXPECT_GT(for_small, 0u) << "the counter does not count";
     EXPECT_LE(for_small, 60u);
     TearDownRouter();

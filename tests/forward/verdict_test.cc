@@ -344,7 +344,6 @@ TEST(LedgerTest, RefuseReasonsHaveStableNames) {
   EXPECT_EQ(name(RefuseReason::kDeadline), "deadline");
   EXPECT_EQ(name(RefuseReason::kOverload), "overload");
   EXPECT_EQ(name(RefuseReason::kNoBackend), "no_backend");
-  EXPECT_EQ(name(RefuseReason::kDraining), "draining");
 }
 
 }  // namespace
