@@ -221,7 +221,10 @@ void AddCollectorNames(Page& page, const Telemetry& telemetry, const BackendSums
   page.Begin(MetricType::Counter, "otelcol_loadbalancer_num_backend_updates" + suffix,
              "Number of times the list of backends was updated");
   page.AddCounter({{"resolver", resolver.type}}, static_cast<double>(resolver.updates));
-  AddLatency(page, "otelcol_loadbalancer_backend_latency", sums);
+  AddLatency(page,
+             std::string("otelcol_loadbalancer_backend_latency") +
+                 (telemetry.without_units ? "" : "_milliseconds"),
+             sums);
   page.Begin(MetricType::Counter, "otelcol_loadbalancer_backend_outcome" + suffix,
              "Number of successes and failures for each endpoint");
   for (const auto& [endpoint, sum] : sums) {

@@ -51,6 +51,7 @@ struct Telemetry {
   bool is_ready = false;
   // otelcol_* counters carry `_total` only when the configuration says so, as the Collector's own.
   bool without_type_suffix = true;
+  bool without_units = true;  // … and their histogram no `_milliseconds`
 };
 
 // Prometheus text format 0.0.4.

@@ -79,6 +79,7 @@ Application::Application(Config config, std::string version)
   telemetry_.started = Clock::now();
   telemetry_.budget = &budget_;
   telemetry_.without_type_suffix = config_.metrics.without_type_suffix;
+  telemetry_.without_units = config_.metrics.without_units;
   telemetry_.table = std::make_shared<const RoutingTable>();
 }
 

@@ -39,11 +39,10 @@ constexpr std::string_view kServerAge =
     "limits on the age of client connections and pings to clients; remove it";
 constexpr std::string_view kBuffers = "spanring sizes its buffers itself";
 constexpr std::string_view kOwnPings =
-    "a dead connection is noticed by TCP_USER_TIMEOUT and spanring's own pings";
+    "a dead connection is noticed by TCP_USER_TIMEOUT";
 constexpr std::string_view kRetry =
-    "a failed part is sent again while the client's deadline lasts, within a retry budget per "
-    "backend; "
-    "after that the client is told and keeps its data";
+    "the client is told at once which failure is worth another try, with a RetryInfo, and keeps its "
+    "data until then";
 constexpr std::string_view kQueue =
     "there is no queue: a client is told OK only after every backend has said OK, and waiting "
     "bytes "
@@ -134,7 +133,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
            "see sending_queue"),
     Later("exporters.loadbalancing.sending_queue.storage", kDiskQueue),
     Mapped("exporters.loadbalancing.sending_queue.batch", kSection,
-           "requests to a backend are merged while others are in flight to it"),
+           "requests are forwarded as they come"),
     Mapped("exporters.loadbalancing.sending_queue.batch.flush_timeout", kDuration, "see batch"),
     Mapped("exporters.loadbalancing.sending_queue.batch.min_size", kInteger, "see batch"),
     Mapped("exporters.loadbalancing.sending_queue.batch.max_size", kInteger, "see batch"),
@@ -220,7 +219,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
            "see sending_queue"),
     Later("exporters.loadbalancing.protocol.otlp.sending_queue.storage", kDiskQueue),
     Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.batch", kSection,
-           "requests to a backend are merged while others are in flight to it"),
+           "requests are forwarded as they come"),
     Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.batch.flush_timeout", kDuration,
            "see batch"),
     Mapped("exporters.loadbalancing.protocol.otlp.sending_queue.batch.min_size", kInteger,
@@ -255,8 +254,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Mapped("processors.memory_limiter", kAny,
            "spanring bounds its own memory: spanring.memory.limit"),
     Mapped("processors.batch", kAny,
-           "spanring merges requests while others are in flight; put batch behind the split, in "
-           "the backends"),
+           "spanring forwards requests as they come; put batch behind the split, in the backends"),
     Key("connectors", kComponents, "None is accepted."),
     Key("extensions", kComponents, "Those named in `service.extensions` are started."),
     Key("extensions.health_check", kSection,
@@ -366,7 +364,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("spanring.ring.slots_log2", kInteger,
         "Logarithm of the slots of the `spanring` ring; 20 for more than 256 backends.")
         .Default("18")
-        .Within(10, 22),
+        .Within(16, 22),
     Key("spanring.ring.seed", kInteger, "Another seed gives another ring; only for `spanring`.")
         .Default("0")
         .Within(0, std::numeric_limits<std::int64_t>::max()),

@@ -286,13 +286,15 @@ ConfigReport ReadConfigText(std::string_view text, const std::string& file_name,
 }
 
 ConfigReport ReadConfigFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
   std::string text(kYamlBytesMax + 1, '\0');
   errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  const int open_error = errno;
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!file.is_open() || file.bad()) {
     FaultLog log(path);
-    log.Refuse(0, "", std::string("cannot be read: ") + std::strerror(errno));
+    const int error = file.is_open() ? errno : open_error;
+    log.Refuse(0, "", std::string("cannot be read: ") + std::strerror(error != 0 ? error : EIO));
     return {std::nullopt, log.faults(), {}};
   }
   text.resize(static_cast<std::size_t>(file.gcount()));

@@ -5,6 +5,7 @@
 #include <google/protobuf/stubs/logging.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -77,11 +78,14 @@ int Serve(const std::string& path) {
     return kExitConfig;
   }
   int exit_code = 0;
+  std::atomic<bool> is_done = false;
   std::thread control([&] {
     exit_code = application.Run();
+    is_done = true;
     kill(getpid(), SIGUSR1);  // wakes the wait below
   });
-  for (int signal = 0; signal != SIGUSR1;) {
+  while (!is_done) {
+    int signal = 0;
     sigwait(&signals, &signal);
     if (signal == SIGHUP) spdlog::warn("SIGHUP: reload is not supported yet; the configuration stays");
     if (signal == SIGTERM || signal == SIGINT) application.RequestDrain();

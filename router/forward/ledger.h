@@ -39,11 +39,10 @@ enum class RefuseReason : std::uint8_t {
   kDeadline,   // the client's deadline, or ours, ran out
   kOverload,   // the memory budget is full
   kNoBackend,  // no backend is known yet
-  kDraining,   // this process is going away
 };
-inline constexpr std::size_t kRefuseReasonCount = 6;
+inline constexpr std::size_t kRefuseReasonCount = 5;
 inline constexpr std::array<const char*, kRefuseReasonCount> kRefuseReasonNames = {
-    "transient", "throttled", "deadline", "overload", "no_backend", "draining"};
+    "transient", "throttled", "deadline", "overload", "no_backend"};
 
 // One side of the ledger: requests, or spans.
 struct LedgerColumn {

@@ -99,16 +99,18 @@ nghttp2_session_callbacks* ClientConnection::Callbacks() {
 
 ClientConnection::ClientConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
                                    ConnectionOwner& owner)
-    : Connection(loop, std::move(socket)), owner_(&owner) {
+    : Connection(loop, std::move(socket)), owner_(&owner) {}
+
+void ClientConnection::OpenSession() {
   static nghttp2_session_callbacks* const callbacks = Callbacks();
   nghttp2_session* session = nullptr;
   nghttp2_session_client_new(&session, callbacks, this);
-  SetSession(session);
   const std::array settings = {
       nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
       nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kClientStreamWindowBytes},
       nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kResponseHeaderBytesMax}};
   nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  SetSession(session);
 }
 
 std::shared_ptr<ClientConnection> ClientConnection::Start(WorkerLoop& loop,
@@ -116,6 +118,7 @@ std::shared_ptr<ClientConnection> ClientConnection::Start(WorkerLoop& loop,
                                                           ConnectionOwner& owner) {
   std::shared_ptr<ClientConnection> connection(
       new ClientConnection(loop, std::move(socket), owner));
+  connection->OpenSession();
   connection->Connection::Start();
   return connection;
 }

@@ -80,6 +80,7 @@ class ClientConnection final : public Connection {
 
  private:
   ClientConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket, ConnectionOwner& owner);
+  void OpenSession() override;
   void OnClosed(std::string_view reason) override;
   std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
                                          std::shared_ptr<const Body>* owner) override;

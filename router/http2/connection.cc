@@ -48,10 +48,12 @@ nghttp2_session_callbacks* Connection::NewCallbacks() {
   return callbacks;
 }
 
-void Connection::Start() {
-  WaitReadable();
+void Connection::SetSession(nghttp2_session* session) {
+  session_.reset(session);
   MarkDirty();
 }
+
+void Connection::Start() { WaitReadable(); }
 
 void Connection::Close(std::string_view reason) {
   if (!is_open_) return;
@@ -62,13 +64,17 @@ void Connection::Close(std::string_view reason) {
 }
 
 void Connection::AnnounceShutDown() {
-  if (!is_open_) return;
+  if (!is_open_ || session_ == nullptr) return;
   nghttp2_submit_shutdown_notice(session());
   MarkDirty();
 }
 
 void Connection::ShutDown() {
   if (!is_open_) return;
+  if (session_ == nullptr) {
+    Close("it has never said anything");
+    return;
+  }
   nghttp2_submit_goaway(session(), NGHTTP2_FLAG_NONE,
                         nghttp2_session_get_last_proc_stream_id(session()), NGHTTP2_NO_ERROR,
                         nullptr, 0);
@@ -113,6 +119,7 @@ void Connection::Read() {
       Close(size == 0 ? "closed by peer" : std::strerror(errno));
       return;
     }
+    if (session_ == nullptr) OpenSession();
     const ssize_t taken =
         nghttp2_session_mem_recv(session(), buffer.data(), static_cast<std::size_t>(size));
     if (!is_open_) return;
@@ -155,7 +162,7 @@ int Connection::OnSendData(nghttp2_session*, nghttp2_frame* frame, const std::ui
 }
 
 void Connection::Flush() {
-  if (!is_open_ || is_waiting_writable_) return;
+  if (!is_open_ || is_waiting_writable_ || session_ == nullptr) return;
   const auto self = shared_from_this();
   while (true) {
     if (out_.empty()) Gather();

@@ -37,12 +37,16 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   const std::string& peer() const { return peer_; }
 
  protected:
-  // `socket` is connected. The subclass gives the session before Start().
+  // `socket` is connected.
   Connection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket);
 
-  void SetSession(nghttp2_session* session) { session_.reset(session); }
-  // Begins to read; writes what the session has queued (SETTINGS).
+  // The subclass's session, owned from here on; its queued frames (SETTINGS) are written.
+  void SetSession(nghttp2_session* session);
+  // Begins to read.
   void Start();
+  // The first bytes have come and there is no session yet: SetSession() now. A connection that says nothing
+  // should cost no more than its socket.
+  virtual void OpenSession() = 0;
   nghttp2_session* session() const { return session_.get(); }
   // Fresh callbacks with what both sides share; the subclass adds its own and owns the result.
   static nghttp2_session_callbacks* NewCallbacks();

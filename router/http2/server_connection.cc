@@ -125,20 +125,23 @@ nghttp2_session_callbacks* ServerConnection::Callbacks() {
 
 ServerConnection::ServerConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
                                    Acceptor& acceptor, const ServerConnectionOptions& options)
-    : Connection(loop, std::move(socket)), acceptor_(acceptor) {
+    : Connection(loop, std::move(socket)), acceptor_(acceptor), options_(options) {
+  loop.SetTimer(preface_timer_, loop.Now() + kPrefaceTimeout);
+}
+
+void ServerConnection::OpenSession() {
   static nghttp2_session_callbacks* const callbacks = Callbacks();
   nghttp2_session* session = nullptr;
   nghttp2_session_server_new(&session, callbacks, this);
-  SetSession(session);
   const std::array settings = {
       nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                             options.concurrent_streams_max},
+                             options_.concurrent_streams_max},
       nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kServerStreamWindowBytes},
       nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kHeaderBlockBytesMax}};
   nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
                                         kServerConnectionWindowBytes);
-  loop.SetTimer(preface_timer_, loop.Now() + kPrefaceTimeout);
+  SetSession(session);
 }
 
 void ServerConnection::OnPrefaceTimeout() {

@@ -94,6 +94,7 @@ struct ServerConnectionOptions {
 
 class ServerConnection final : public Connection {
  public:
+  // `acceptor` and `options` outlive the connection.
   static std::shared_ptr<ServerConnection> Start(WorkerLoop& loop,
                                                  boost::asio::ip::tcp::socket socket,
                                                  Acceptor& acceptor,
@@ -105,6 +106,7 @@ class ServerConnection final : public Connection {
   friend class ServerStream;
   ServerConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket, Acceptor& acceptor,
                    const ServerConnectionOptions& options);
+  void OpenSession() override;
   void OnClosed(std::string_view reason) override;
   std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
                                          std::shared_ptr<const Body>* owner) override;
@@ -126,6 +128,7 @@ class ServerConnection final : public Connection {
   ServerStream* Find(std::int32_t id);
 
   Acceptor& acceptor_;
+  const ServerConnectionOptions& options_;
   MemberTimer<ServerConnection, &ServerConnection::OnPrefaceTimeout> preface_timer_{*this};
   std::unordered_map<std::int32_t, std::unique_ptr<ServerStream>> streams_;
 };

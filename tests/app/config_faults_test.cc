@@ -152,7 +152,7 @@ TEST(ConfigFaultsTest, OneWrongValueGivesOneFault) {
       {"service.telemetry.logs.encoding", "json", "not supported yet: only console"},
       {"spanring.memory.limit", "1MiB", "must be from 16MiB to 1024GiB, or 0"},
       {"spanring.memory.limit", "lots", "expected a size in bytes"},
-      {"spanring.ring.slots_log2", "23", "must be from 10 to 22"},
+      {"spanring.ring.slots_log2", "23", "must be from 16 to 22"},
       {"spanring.dns.servers", "[ns.example.org]", "expected an address, not a name"},
       {"spanring.dns.servers", "['10.0.0.1:0']", "a port from 1 to 65535"},
       {"spanring.dns.servers", "[[a]]", "expected a list of words"},
@@ -230,7 +230,7 @@ TEST(ConfigFaultsTest, ReplacedKeysGiveOneWarningEach) {
       "client is told OK only after every backend has said OK, and waiting bytes are bounded by "
       "spanring.memory and spanring.backend)\n");
   EXPECT_THAT(WarningsOf(WithKey("exporters.loadbalancing.protocol.otlp.retry_on_failure", "{}")),
-              HasSubstr("sent again while the client's deadline lasts"));
+              HasSubstr("which failure is worth another try"));
   EXPECT_THAT(WarningsOf(WithKey("exporters.loadbalancing.protocol.otlp.endpoint", "placeholder")),
               HasSubstr("has no effect here (the backends come from the resolver)"));
   EXPECT_EQ(WarningsOf(WithKey("exporters.loadbalancing.sending_queue", "{enabled: false}")), "");
@@ -244,7 +244,7 @@ service:
 )");
   EXPECT_EQ(std::count(warnings.begin(), warnings.end(), '\n'), 2) << warnings;
   EXPECT_THAT(warnings, HasSubstr("memory_limiter is not run (spanring bounds its own memory"));
-  EXPECT_THAT(warnings, HasSubstr("batch is not run (spanring merges requests"));
+  EXPECT_THAT(warnings, HasSubstr("batch is not run (spanring forwards requests"));
 }
 
 // Scenario: a variable that is not set: as a scalar, and as the host of a listener.
