@@ -1,0 +1,67 @@
+#include "router/base/listen.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <string>
+
+namespace router {
+namespace {
+
+using boost::asio::ip::tcp;
+
+// Connects to `address`; true when it is taken.
+bool CanConnect(boost::asio::io_context& io, const boost::asio::ip::address& address,
+                std::uint16_t port) {
+  tcp::socket socket(io);
+  boost::system::error_code error;
+  socket.connect({address, port}, error);
+  return !error;
+}
+
+// Scenario: no host, port 0.
+// Guarantees: one acceptor with a port of the kernel's choice that takes IPv4 connections.
+TEST(OpenAcceptorsTest, NoHostListensOnEveryAddress) {
+  boost::asio::io_context io;
+  const auto acceptors = OpenAcceptors(io, "", 0);
+  ASSERT_TRUE(acceptors.has_value()) << acceptors.error().message;
+  ASSERT_EQ(acceptors->size(), 1U);
+  const std::uint16_t port = acceptors->front()->local_endpoint().port();
+  EXPECT_NE(port, 0);
+  EXPECT_TRUE(CanConnect(io, boost::asio::ip::address_v4::loopback(), port));
+}
+
+// Scenario: a name with, on most machines, an IPv4 and an IPv6 address; port 0.
+// Guarantees: one port, so that one number can be told.
+TEST(OpenAcceptorsTest, PortZeroOpensOneAddressOnly) {
+  boost::asio::io_context io;
+  const auto acceptors = OpenAcceptors(io, "localhost", 0);
+  ASSERT_TRUE(acceptors.has_value()) << acceptors.error().message;
+  EXPECT_EQ(acceptors->size(), 1U);
+}
+
+// Scenario: the port is taken already.
+// Guarantees: an error that names host, port and cause.
+TEST(OpenAcceptorsTest, TakenPortIsAnError) {
+  boost::asio::io_context io;
+  const auto first = OpenAcceptors(io, "127.0.0.1", 0);
+  ASSERT_TRUE(first.has_value()) << first.error().message;
+  const std::uint16_t port = first->front()->local_endpoint().port();
+  const auto second = OpenAcceptors(io, "127.0.0.1", port);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_NE(second.error().message.find("127.0.0.1:" + std::to_string(port)), std::string::npos)
+      << second.error().message;
+  EXPECT_NE(second.error().message.find("in use"), std::string::npos) << second.error().message;
+}
+
+// Scenario: a host that is neither an address nor a name that can exist.
+// Guarantees: an error that names it, no exception.
+TEST(OpenAcceptorsTest, UnknownHostIsAnError) {
+  boost::asio::io_context io;
+  const auto acceptors = OpenAcceptors(io, "no such host", 0);
+  ASSERT_FALSE(acceptors.has_value());
+  EXPECT_NE(acceptors.error().message.find("no such host"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace router
