@@ -65,8 +65,8 @@ class Worker final : private BackendObserver {
   const WorkerOptions options_;
   WorkerListener& listener_;
   Ledger ledger_;
+  MemoryAccount memory_;  // before the loop: connections, and the bodies they still send, end with the loop
   WorkerLoop loop_;
-  MemoryAccount memory_;
   GzipCodec gzip_;
   BackendPool pool_;
   Forwarder forwarder_;
