@@ -146,6 +146,11 @@ ClientCall* ClientConnection::Send(std::span<const nghttp2_nv> headers,
 void ClientConnection::Cancel(ClientCall& call) {
   call.sink_ = nullptr;
   if (!is_open()) return;
+  // nghttp2 keeps an unsent call until the peer would take it, which may be never; its body goes now.
+  if (!call.was_sent) {
+    call.body_.reset();
+    call.rest_ = {};
+  }
   nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, call.id, NGHTTP2_CANCEL);
   MarkDirty();
 }
@@ -239,7 +244,7 @@ int ClientConnection::OnData(nghttp2_session* session, std::uint8_t, std::int32_
                              const std::uint8_t* data, std::size_t size, void* self) {
   ClientCall* call = Self(self).Find(id);
   if (call == nullptr || call->sink_ == nullptr) return 0;
-  if (call->response.body.size() + size > kResponseBytesMax) {
+  if (call->response.body.size() + size > kResponseBytesMax + Body::kHeadroomBytes) {
     GrpcResponse response{.kind = GrpcResponse::Kind::kStatus,
                           .code = GrpcCode::kInternal,
                           .message = "the backend's answer is larger than 4 MiB"};

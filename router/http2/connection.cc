@@ -134,7 +134,7 @@ void Connection::Read() {
 
 // Moves frames from nghttp2 to the queue until there is a good batch or nothing more.
 void Connection::Gather() {
-  while (out_.bytes() < kWriteBatchBytes) {
+  while (is_open_ && out_.bytes() < kWriteBatchBytes) {
     const std::uint8_t* data = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session(), &data);
     if (size < 0) {
@@ -165,10 +165,12 @@ void Connection::Flush() {
   if (!is_open_ || is_waiting_writable_ || session_ == nullptr) return;
   const auto self = shared_from_this();
   while (true) {
-    if (out_.empty()) Gather();
+    // What a full socket left over is no measure of what the session still has.
+    const bool is_leftover = !out_.empty();
+    if (!is_leftover) Gather();
     if (!is_open_) return;
     if (out_.empty()) break;
-    const bool is_full = out_.bytes() >= kWriteBatchBytes;
+    const bool may_have_more = is_leftover || out_.bytes() >= kWriteBatchBytes;
     switch (out_.WriteTo(socket_.native_handle())) {
       case OutQueue::WriteResult::kFailed:
         Close(std::strerror(errno));
@@ -179,7 +181,7 @@ void Connection::Flush() {
       case OutQueue::WriteResult::kDone:
         break;
     }
-    if (!is_full) break;
+    if (!may_have_more) break;
   }
   CloseWhenDone();
 }

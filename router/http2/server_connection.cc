@@ -126,7 +126,7 @@ nghttp2_session_callbacks* ServerConnection::Callbacks() {
 ServerConnection::ServerConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
                                    Acceptor& acceptor, const ServerConnectionOptions& options)
     : Connection(loop, std::move(socket)), acceptor_(acceptor), options_(options) {
-  loop.SetTimer(preface_timer_, loop.Now() + kPrefaceTimeout);
+  loop.SetTimer(preface_timer_, loop.Now() + options.preface_timeout);
 }
 
 void ServerConnection::OpenSession() {

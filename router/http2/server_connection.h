@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "router/base/grpc_code.h"
+#include "router/base/limits.h"
 #include "router/http2/connection.h"
 
 namespace router {
@@ -90,6 +91,7 @@ class Acceptor {
 
 struct ServerConnectionOptions {
   std::uint32_t concurrent_streams_max = 1000;
+  milliseconds preface_timeout = kPrefaceTimeout;
 };
 
 class ServerConnection final : public Connection {
