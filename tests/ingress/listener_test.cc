@@ -112,6 +112,9 @@ TEST_F(ListenerTest, RecoversOnEveryAddressWhenDescriptorsAreBack) {
     const tcp::acceptor free(io, {boost::asio::ip::address_v4::loopback(), 0});
     return free.local_endpoint().port();
   };
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UndefinedBehaviorSanitizer probes memory through a pipe and cannot do without descriptors";
+#endif
   taken_.resize(1);
   listener_.emplace(control_, 100,
                     std::vector<ListenerTarget>{{.connection_count = [] { return std::size_t{0}; },
