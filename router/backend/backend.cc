@@ -137,6 +137,7 @@ void Backend::OnConnectFailed(std::string_view reason) {
 }
 
 void Backend::OnConnectionReady() {
+  if (state() == BackendState::kDraining) return;  // retired while connecting
   connect_timer_.Cancel();
   connected_at_ = loop().Now();
   metrics_->connects.Add();
@@ -246,6 +247,7 @@ bool Backend::TrySend(Attempt& attempt) {
   ++in_flight_;
   metrics_->in_flight.Add();
   metrics_->bytes_sent.Add(attempt.frame.size());
+  if (connection_->calls_started() >= options_.calls_per_connection_max) OnConnectionDraining();
   return true;
 }
 

@@ -35,6 +35,8 @@ struct BackendOptions {
   milliseconds connect_timeout{1000};
   std::uint32_t in_flight_max = 256;
   std::size_t pending_bytes_max = std::size_t{64} << 20;
+  // Then the connection is replaced: HTTP/2 has 2^30 stream numbers for one.
+  std::uint32_t calls_per_connection_max = 1'000'000'000;
   std::vector<std::pair<std::string, std::string>> headers;  // static, lower-case names; may be secret
   std::string user_agent = "spanring";
 };

@@ -139,6 +139,7 @@ ClientCall* ClientConnection::Send(std::span<const nghttp2_nv> headers,
                                                  &provider, call.get());
   if (id < 0) return nullptr;
   call->id = id;
+  ++calls_started_;
   MarkDirty();
   return calls_.emplace(id, std::move(call)).first->second.get();
 }

@@ -77,6 +77,8 @@ class ClientConnection final : public Connection {
   // No more callbacks to the owner; the connection closes when its calls have ended.
   void Abandon();
   std::size_t call_count() const { return calls_.size(); }
+  // Since the beginning. Stream numbers are used up after 2^30.
+  std::uint32_t calls_started() const { return calls_started_; }
 
  private:
   ClientConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket, ConnectionOwner& owner);
@@ -101,6 +103,7 @@ class ClientConnection final : public Connection {
   ConnectionOwner* owner_;
   bool is_ready_ = false;
   bool is_draining_ = false;
+  std::uint32_t calls_started_ = 0;
   std::unordered_map<std::int32_t, std::unique_ptr<ClientCall>> calls_;
 };
 

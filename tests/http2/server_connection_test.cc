@@ -204,7 +204,7 @@ TEST_F(ServerConnectionTest, ConnectionThatNeverSpeaksHttp2IsClosed) {
   options_.preface_timeout = milliseconds(30);
   for (const std::string bytes : {"", "PRI * HTTP/2.0"}) {
     closed_ = 0;
-    const TimePoint start = Clock::now();
+    const TimePoint start = loop_.Now();
     ConnectRaw();
     if (!bytes.empty()) raw_->write_some(boost::asio::buffer(bytes));
     ASSERT_TRUE(Until([&] { return closed_ == 1; }));

@@ -1,0 +1,154 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <set>
+#include <string>
+
+#include "router/backend/backend.h"
+#include "router/base/limits.h"
+#include "router/otlp/export_response.h"
+#include "router/otlp/status_details.h"
+#include "tests/backend/backend_fixture.h"
+#include "tests/codec/zlib_gzip.h"
+
+namespace router {
+namespace {
+
+using test::HeaderList;
+using test::PeerStream;
+
+class BackendAnswerTest : public BackendTest {
+ protected:
+  // Sends one attempt and gives it this answer.
+  const AttemptResult& Ask(const std::function<void(Peer&, PeerStream&)>& answer) {
+    if (server_ == nullptr) ListenAndConnect();
+    server_->on_request = answer;
+    const KeepingAttempt& attempt = Send();
+    EXPECT_TRUE(Done(attempt));
+    return *attempt.result;
+  }
+  const AttemptResult& AskRaw(const std::string& body) {
+    return Ask([&](Peer& peer, PeerStream& stream) {
+      peer.Answer(stream, {{":status", "200"}, {"content-type", "application/grpc"}}, body,
+                  {{"grpc-status", "0"}});
+    });
+  }
+  const AttemptResult& AskStatus(int code, const HeaderList& more = {}) {
+    return Ask([&](Peer& peer, PeerStream& stream) { peer.AnswerGrpc(stream, code, "why", more); });
+  }
+};
+
+// Scenario: each of the 17 codes and 99, without details.
+// Guarantees: GC-09 end to end: accepted, transient or permanent as the table says;
+// RESOURCE_EXHAUSTED without a RetryInfo is final (GC-10); the code and its message are kept.
+TEST_F(BackendAnswerTest, EveryCodeIsInterpretedGc09) {
+  const std::set<int> transient = {1, 4, 10, 11, 14, 15};
+  for (int code = 1; code <= 17; ++code) {
+    const int sent = code == 17 ? 99 : code;
+    const AttemptResult& result = AskStatus(sent);
+    EXPECT_EQ(result.kind, transient.contains(sent) ? Kind::kTransient : Kind::kPermanent) << sent;
+    EXPECT_EQ(result.code, code == 17 ? GrpcCode::kUnknown : static_cast<GrpcCode>(code));
+    EXPECT_EQ(result.message, "why");
+    EXPECT_TRUE(result.was_processed_maybe);
+    EXPECT_FALSE(result.retry_delay.has_value());
+  }
+  EXPECT_EQ(AskRaw(test::GrpcFrame("")).kind, Kind::kAccepted);
+  EXPECT_EQ(Outcomes(AttemptOutcome::kPermanent), 11U);
+  EXPECT_EQ(Outcomes(AttemptOutcome::kTransient), 6U);
+}
+
+// Scenario: RESOURCE_EXHAUSTED and UNAVAILABLE with a RetryInfo of 2 s, of 0, and with rubbish for
+// details. Guarantees: GC-10: throttled only with a readable RetryInfo; its delay is handed on;
+// GC-13: rubbish is absent.
+TEST_F(BackendAnswerTest, RetryInfoMakesResourceExhaustedRetryableGc10) {
+  const auto details = [](milliseconds delay) {
+    return HeaderList{{"grpc-status-details-bin",
+                       DetailsWithRetryDelay(GrpcCode::kResourceExhausted, "", delay)}};
+  };
+  const AttemptResult& two = AskStatus(8, details(milliseconds(2000)));
+  EXPECT_EQ(two.kind, Kind::kThrottled);
+  EXPECT_EQ(two.retry_delay, milliseconds(2000));
+  const AttemptResult& zero = AskStatus(8, details(milliseconds(0)));
+  EXPECT_EQ(zero.kind, Kind::kThrottled);
+  EXPECT_EQ(zero.retry_delay, milliseconds(0));
+  for (const std::string& rubbish :
+       {std::string("!!!"), std::string("AAAA"), std::string(30'000, 'A')}) {
+    const AttemptResult& none = AskStatus(8, {{"grpc-status-details-bin", rubbish}});
+    EXPECT_EQ(none.kind, Kind::kPermanent);
+    EXPECT_FALSE(none.retry_delay.has_value());
+  }
+  const AttemptResult& unavailable = AskStatus(14, details(milliseconds(500)));
+  EXPECT_EQ(unavailable.kind, Kind::kTransient);
+  EXPECT_EQ(unavailable.retry_delay, milliseconds(500));
+  EXPECT_EQ(AskStatus(3, details(milliseconds(500))).kind, Kind::kPermanent)
+      << "a delay makes no other code retryable";
+}
+
+// Scenario: OK with partial_success: refused spans, a warning, more refused than were sent, none.
+// Guarantees: accepted in every case, never sent again (GC-06); counts and message are handed on.
+TEST_F(BackendAnswerTest, PartialSuccessIsAcceptedGc06) {
+  const auto partial = [&](std::int64_t rejected,
+                           const std::string& message) -> const AttemptResult& {
+    return AskRaw(test::GrpcFrame(SerializeExportResponse({rejected, message})));
+  };
+  const AttemptResult& some = partial(3, "too old");
+  EXPECT_EQ(some.kind, Kind::kAccepted);
+  EXPECT_EQ(some.rejected_spans, 3U);
+  EXPECT_EQ(some.message, "too old");
+  const AttemptResult& warning = partial(0, "slow down");
+  EXPECT_EQ(warning.rejected_spans, 0U);
+  EXPECT_EQ(warning.message, "slow down");
+  EXPECT_EQ(backend_->metrics()->spans_accepted.Value(), 7U + 10U);
+  EXPECT_EQ(partial(1000, "all and more").kind, Kind::kAccepted);
+  EXPECT_EQ(backend_->metrics()->spans_accepted.Value(), 17U);
+  EXPECT_EQ(server_->request_count(), 3U);
+}
+
+// Scenario: OK with no message, a message cut off, and bytes that are no
+// ExportTraceServiceResponse. Guarantees: OK was said: accepted in full.
+TEST_F(BackendAnswerTest, OkWithAnUnreadableMessageIsAccepted) {
+  for (const std::string& body :
+       {std::string(), std::string("\0\0", 2), test::GrpcFrame("\xff\xff\xff"),
+        test::GrpcFrame("abc").substr(0, 6)}) {
+    const AttemptResult& result = AskRaw(body);
+    EXPECT_EQ(result.kind, Kind::kAccepted);
+    EXPECT_EQ(result.rejected_spans, 0U);
+  }
+}
+
+// Scenario: the answer is compressed with gzip.
+// Guarantees: it is read like any other.
+TEST_F(BackendAnswerTest, GzipAnswerIsRead) {
+  const std::string plain = SerializeExportResponse({4, "compressed"});
+  const Bytes packed =
+      ZlibGzip({reinterpret_cast<const std::uint8_t*>(plain.data()), plain.size()});
+  const AttemptResult& result =
+      AskRaw(test::GrpcFrame(std::string(packed.begin(), packed.end()), true));
+  EXPECT_EQ(result.kind, Kind::kAccepted);
+  EXPECT_EQ(result.rejected_spans, 4U);
+  EXPECT_EQ(result.message, "compressed");
+}
+
+// Scenario: a gzip answer that inflates to 64 MiB; one that is no gzip at all.
+// Guarantees: GC-02: INTERNAL and final, within bounds; nothing of the worker's budget is touched.
+TEST_F(BackendAnswerTest, GzipBombIsRefusedGc02) {
+  const Bytes bomb = ZlibGzipOfZeros(64);
+  const std::size_t used = budget_.used();
+  const AttemptResult& bombed =
+      AskRaw(test::GrpcFrame(std::string(bomb.begin(), bomb.end()), true));
+  EXPECT_EQ(bombed.kind, Kind::kPermanent);
+  EXPECT_EQ(bombed.code, GrpcCode::kInternal);
+  EXPECT_LE(budget_.used(), used + (128U << 10));
+  EXPECT_EQ(AskRaw(test::GrpcFrame("not gzip", true)).kind, Kind::kPermanent);
+}
+
+// Scenario: an answer of more than 4 MiB.
+// Guarantees: GC-02: INTERNAL and final.
+TEST_F(BackendAnswerTest, AnswerOverTheLimitIsRefusedGc02) {
+  const AttemptResult& result = AskRaw(test::GrpcFrame(std::string(kResponseBytesMax + 1, 'x')));
+  EXPECT_EQ(result.kind, Kind::kPermanent);
+  EXPECT_EQ(result.code, GrpcCode::kInternal);
+}
+
+}  // namespace
+}  // namespace router

@@ -1,0 +1,129 @@
+#include "router/routing/membership.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace router {
+namespace {
+
+BackendEndpoint Named(const std::string& name, std::uint16_t port = 1) {
+  return {name, name, {boost::asio::ip::address_v4::loopback(), port}};
+}
+
+std::vector<std::string> JoinedNames(const Membership& membership) {
+  std::vector<std::string> names;
+  for (const BackendEndpoint& endpoint : membership.Joined()) names.push_back(endpoint.name);
+  return names;
+}
+using Names = std::vector<std::string>;
+
+// Scenario: a first set of three: one connects, one fails, the last connects.
+// Guarantees: no ring until every one has been heard of; then those that connected.
+TEST(MembershipTest, FirstRingWaitsForEveryoneOfTheFirstSet) {
+  Membership membership;
+  EXPECT_TRUE(membership.SetKnown({Named("a"), Named("b"), Named("c")}));
+  EXPECT_FALSE(membership.OnConnected("b"));
+  EXPECT_FALSE(membership.OnConnectFailed("c"));
+  EXPECT_TRUE(membership.Joined().empty());
+  EXPECT_FALSE(membership.is_settled());
+  EXPECT_TRUE(membership.OnConnected("a"));
+  EXPECT_TRUE(membership.is_settled());
+  EXPECT_EQ(JoinedNames(membership), (Names{"a", "b"}));
+}
+
+// Scenario: one of the first set is never heard of; the wait is ended.
+// Guarantees: the ring is made of those that connected; ending the wait twice is once.
+TEST(MembershipTest, SettleEndsTheWait) {
+  Membership membership;
+  EXPECT_FALSE(membership.Settle()) << "nobody is known";
+  membership.SetKnown({Named("a"), Named("b")});
+  membership.OnConnected("a");
+  EXPECT_TRUE(membership.Settle());
+  EXPECT_EQ(JoinedNames(membership), Names{"a"});
+  EXPECT_FALSE(membership.Settle());
+}
+
+// Scenario: after the first ring, a member fails, fails again and connects again; a late one
+// connects. Guarantees: losing a connection does not take a member off; joining happens once.
+TEST(MembershipTest, MemberStaysThroughFailuresAndJoinsOnce) {
+  Membership membership;
+  membership.SetKnown({Named("a"), Named("b")});
+  membership.OnConnected("a");
+  EXPECT_TRUE(membership.OnConnectFailed("b"));
+  EXPECT_EQ(JoinedNames(membership), Names{"a"});
+  EXPECT_FALSE(membership.OnConnectFailed("a"));
+  EXPECT_FALSE(membership.OnConnected("a"));
+  EXPECT_TRUE(membership.OnConnected("b"));
+  EXPECT_FALSE(membership.OnConnected("b"));
+  EXPECT_EQ(JoinedNames(membership), (Names{"a", "b"}));
+}
+
+// Scenario: discovery drops a member and names a new one; then drops everyone; then the first comes
+// back. Guarantees: the dropped leave at once; the new join when connected, not before; one that
+// comes back must connect again.
+TEST(MembershipTest, LeavesWithDiscoveryAndComesBackByConnecting) {
+  Membership membership;
+  membership.SetKnown({Named("a"), Named("b")});
+  membership.OnConnected("a");
+  membership.OnConnected("b");
+  EXPECT_TRUE(membership.SetKnown({Named("b"), Named("c")}));
+  EXPECT_EQ(JoinedNames(membership), Names{"b"});
+  EXPECT_TRUE(membership.SetKnown({}));
+  EXPECT_TRUE(membership.Joined().empty());
+  EXPECT_TRUE(membership.SetKnown({Named("a")}));
+  EXPECT_TRUE(membership.Joined().empty());
+  EXPECT_TRUE(membership.OnConnected("a"));
+  EXPECT_EQ(JoinedNames(membership), Names{"a"});
+}
+
+// Scenario: reports about names that were removed or never known, before and after the first ring.
+// Guarantees: ignored; they change nothing and settle nothing.
+TEST(MembershipTest, ReportsAboutTheUnknownAreIgnored) {
+  Membership membership;
+  EXPECT_FALSE(membership.OnConnected("a"));
+  membership.SetKnown({Named("a")});
+  EXPECT_FALSE(membership.OnConnected("x"));
+  EXPECT_FALSE(membership.is_settled());
+  EXPECT_TRUE(membership.OnConnected("a"));
+  membership.SetKnown({Named("b")});
+  EXPECT_FALSE(membership.OnConnected("a")) << "late";
+  EXPECT_TRUE(membership.Joined().empty());
+}
+
+// Scenario: the first set changes before everyone of it was heard: the silent one is dropped, a new
+// one appears. Guarantees: the next report settles; the new one does not hold up the first ring.
+TEST(MembershipTest, FirstSetThatChangesStillSettles) {
+  Membership membership;
+  membership.SetKnown({Named("a"), Named("silent")});
+  EXPECT_FALSE(membership.OnConnected("a"));
+  membership.SetKnown({Named("a"), Named("new")});
+  EXPECT_TRUE(membership.OnConnected("new"));
+  EXPECT_EQ(JoinedNames(membership), (Names{"a", "new"}));
+}
+
+// Scenario: the first set was dropped as a whole before it settled, and another comes.
+// Guarantees: the other is a first set: everyone of it is waited for.
+TEST(MembershipTest, SetAfterAnEmptyOneIsAFirstSetAgain) {
+  Membership membership;
+  membership.SetKnown({Named("a")});
+  membership.SetKnown({});
+  membership.SetKnown({Named("b"), Named("c")});
+  EXPECT_FALSE(membership.OnConnected("b"));
+  EXPECT_TRUE(membership.OnConnected("c"));
+  EXPECT_EQ(JoinedNames(membership), (Names{"b", "c"}));
+}
+
+// Scenario: the same set again; the same names with one other address.
+// Guarantees: no change; a change, as a worker must reconnect.
+TEST(MembershipTest, EqualSetIsNoChange) {
+  Membership membership;
+  EXPECT_FALSE(membership.SetKnown({}));
+  EXPECT_TRUE(membership.SetKnown({Named("a"), Named("b")}));
+  EXPECT_FALSE(membership.SetKnown({Named("a"), Named("b")}));
+  EXPECT_TRUE(membership.SetKnown({Named("a"), Named("b", 2)}));
+}
+
+}  // namespace
+}  // namespace router
