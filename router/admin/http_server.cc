@@ -57,6 +57,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     response_.body() = std::move(answer.body);
     response_.prepare_payload();
     if (request.method() == http::verb::head) response_.body().clear();
+    stream_.expires_after(kIdleTimeout);
     http::async_write(stream_, response_,
                       [self = shared_from_this()](const beast::error_code& failed, std::size_t) {
                         if (!failed && self->response_.keep_alive()) self->Read();

@@ -26,8 +26,8 @@ struct HttpAnswer {
 
 class HttpServer {
  public:
-  static constexpr std::size_t kConnectionsMax = 64;
-  static constexpr std::chrono::seconds kIdleTimeout{30};
+  static constexpr std::size_t kConnectionsMax = 256;
+  static constexpr std::chrono::seconds kIdleTimeout{10};
 
   // Answers a path (without its query). Runs on the control thread.
   using Handler = std::function<HttpAnswer(std::string_view path)>;

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,24 +60,8 @@ int Validate(const std::string& path) {
   return 0;
 }
 
-int Serve(const std::string& path) {
-  router::KeepFreedMemory();
-  const ConfigReport report = ReadAndReport(path);
-  if (!report.config) return kExitConfig;
-  router::SetUpLog(LevelName(report.config->log_level));
-
-  // Every thread inherits the mask; this one takes the signals by waiting for them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-
-  router::Application application(*report.config, SPANRING_VERSION);
-  if (const auto started = application.Start(); !started) {
-    spdlog::error("{}", started.error().message);
-    return kExitConfig;
-  }
+// Runs the application until it has drained; SIGTERM and SIGINT ask it to.
+int WaitForEnd(router::Application& application, const sigset_t& signals) {
   int exit_code = 0;
   std::atomic<bool> is_done = false;
   std::thread control([&] {
@@ -91,6 +76,34 @@ int Serve(const std::string& path) {
     if (signal == SIGTERM || signal == SIGINT) application.RequestDrain();
   }
   control.join();
+  return exit_code;
+}
+
+int Serve(const std::string& path) {
+  router::KeepFreedMemory();
+  const ConfigReport report = ReadAndReport(path);
+  if (!report.config) return kExitConfig;
+
+  // Every thread inherits the mask, the log's own too; this one takes the signals by waiting for them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  router::SetUpLog(LevelName(report.config->log_level));
+
+  int exit_code = 0;
+  {
+    router::Application application(*report.config, SPANRING_VERSION);
+    const auto started = application.Start();
+    if (started) {
+      exit_code = WaitForEnd(application, signals);
+    } else {
+      spdlog::error("{}", started.error().message);
+      exit_code = kExitConfig;
+    }
+  }
+  if (!router::FlushLog()) std::_Exit(exit_code);
   return exit_code;
 }
 

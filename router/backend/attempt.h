@@ -49,6 +49,7 @@ class Attempt : public ResponseSink {
   std::span<const std::uint8_t> frame;  // gRPC prefix and message, inside `body`
   bool is_compressed = false;
   std::size_t spans = 0;
+  bool is_abandoned = false;  // nobody waits any more: finish what is on the wire, send nothing again
   TimePoint deadline{};  // of the attempt: told to the backend as grpc-timeout
 
  protected:

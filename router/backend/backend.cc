@@ -71,6 +71,12 @@ void Backend::TransitionTo(BackendState state) {
   metrics_->state.store(state, std::memory_order_relaxed);
 }
 
+void Backend::Report(bool is_ready) {
+  if (last_report_ == is_ready) return;
+  last_report_ = is_ready;
+  observer_.OnBackendState(endpoint_.name, is_ready);
+}
+
 // ---- connecting -----------------------------------------------------------------------------------
 
 void Backend::Start() { Connect(); }
@@ -133,7 +139,7 @@ void Backend::OnConnectFailed(std::string_view reason) {
   delay_ms *= std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
   loop().SetTimer(reconnect_timer_,
                   loop().Now() + milliseconds(static_cast<std::int64_t>(delay_ms)));
-  observer_.OnBackendState(endpoint_.name, false);
+  Report(false);
 }
 
 void Backend::OnConnectionReady() {
@@ -146,7 +152,7 @@ void Backend::OnConnectionReady() {
     spdlog::info("backend {} is back", endpoint_.name);
   }
   TransitionTo(BackendState::kReady);
-  observer_.OnBackendState(endpoint_.name, true);
+  Report(true);
   SendWaiting();
 }
 
@@ -171,7 +177,7 @@ void Backend::OnConnectionClosed(std::string_view reason) {
     OnConnectFailed(reason);  // died before its SETTINGS came
     return;
   }
-  observer_.OnBackendState(endpoint_.name, false);
+  Report(false);
   if (loop().Now() - connected_at_ < kStableAfter) {
     OnConnectFailed(reason);
     return;
@@ -308,7 +314,7 @@ void Backend::OnAttemptResponse(Attempt& attempt, GrpcResponse&& response) {
   attempt.call_ = nullptr;
   --in_flight_;
   metrics_->in_flight.Subtract();
-  if (response.kind == GrpcResponse::Kind::kUnprocessed && !attempt.was_resent_ &&
+  if (response.kind == GrpcResponse::Kind::kUnprocessed && !attempt.was_resent_ && !attempt.is_abandoned &&
       state() != BackendState::kDraining && state() != BackendState::kGone) {
     attempt.was_resent_ = true;
     if (state() == BackendState::kDown) {
@@ -351,6 +357,7 @@ AttemptResult Backend::Interpret(GrpcResponse&& response) {
   AttemptResult result;
   if (response.kind != GrpcResponse::Kind::kStatus) {
     result.was_processed_maybe = response.kind == GrpcResponse::Kind::kBroken;
+    result.code = response.code;
     result.message = std::move(response.message);
     return result;
   }

@@ -15,6 +15,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -44,7 +45,7 @@ struct BackendOptions {
 // Hears of connects. Outlives the backends.
 class BackendObserver {
  public:
-  // A connect attempt ended, or a ready connection was lost (`is_ready` false).
+  // It connected, or could not connect, or a ready connection was lost (`is_ready` false). Only changes are told.
   virtual void OnBackendState(const std::string& name, bool is_ready) = 0;
 
  protected:
@@ -76,11 +77,13 @@ class Backend final : public std::enable_shared_from_this<Backend>,
  private:
   friend class Attempt;
   void TransitionTo(BackendState state);
+  void Report(bool is_ready);
   void Connect();
   void OnConnected(const boost::system::error_code& error);
   void OnConnectTimeout();
   void OnConnectFailed(std::string_view reason);
   void OnConnectionReady() override;
+  void OnConnectionRoom() override { SendWaiting(); }
   void OnConnectionDraining() override;
   void OnConnectionClosed(std::string_view reason) override;
   void Replace(Duration delay);
@@ -115,6 +118,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   std::size_t waiting_bytes_ = 0;
   std::deque<std::pair<Attempt*, std::string>> failed_;  // to be told at the end of the turn
   std::string last_error_;
+  std::optional<bool> last_report_;
   LogLimiter state_log_;
   LogLimiter refusal_log_;
 };

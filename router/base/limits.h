@@ -15,6 +15,9 @@ inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
 inline constexpr std::size_t kHealthRequestBytesMax = 1024;
 inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to the client's SETTINGS
 
+// A connection whose peer takes no byte for so long is closed, whichever side we are.
+inline constexpr std::chrono::seconds kWriteStallMax{30};
+
 // --- backends --------------------------------------------------------------------------------------
 inline constexpr std::size_t kBackendsMax = 4096;
 inline constexpr std::size_t kResponseBytesMax = 4 * 1024 * 1024;  // a backend's answer, inflated

@@ -1,16 +1,31 @@
 #include "router/base/log.h"
 
+#include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <future>
+#include <memory>
+#include <thread>
 #include <utility>
 
 namespace router {
 
 void SetUpLog(std::string_view level) {
-  auto logger = spdlog::stderr_logger_mt("spanring");
+  constexpr std::size_t kQueuedLinesMax = 4096;
+  spdlog::init_thread_pool(kQueuedLinesMax, 1);
+  auto logger = spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("spanring");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z\t%l\t%v");
   logger->set_level(spdlog::level::from_str(std::string(level)));
   spdlog::set_default_logger(std::move(logger));
+}
+
+bool FlushLog() {
+  auto is_done = std::make_shared<std::promise<void>>();
+  std::thread([is_done] {
+    spdlog::shutdown();
+    is_done->set_value();
+  }).detach();
+  return is_done->get_future().wait_for(kLogFlushMax) == std::future_status::ready;
 }
 
 std::string Printable(std::string_view text, std::size_t bytes_max) {

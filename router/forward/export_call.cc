@@ -28,6 +28,7 @@ void ExportCall::AddShard(std::uint16_t owner, std::size_t spans, std::shared_pt
   shard->frame = frame;
   shard->is_compressed = frame[0] != 0;
   shard->spans = spans;
+  shard->index = shards_.size();
   shards_.push_back(std::move(shard));
   outcomes_.push_back({.spans = spans});
 }
@@ -46,11 +47,7 @@ void ExportCall::Shard::OnAttemptDone(AttemptResult&& result) {
 }
 
 void ExportCall::OnShardDone(Shard& shard, AttemptResult&& result) {
-  const auto index = static_cast<std::size_t>(
-      std::find_if(shards_.begin(), shards_.end(),
-                   [&](const auto& candidate) { return candidate.get() == &shard; }) -
-      shards_.begin());
-  ShardOutcome& outcome = outcomes_[index];
+  ShardOutcome& outcome = outcomes_[shard.index];
   switch (result.kind) {
     case AttemptResult::Kind::kAccepted:
       outcome.kind = ShardOutcome::Kind::kAccepted;
@@ -86,11 +83,9 @@ void ExportCall::GiveUp(Shard& shard, AttemptOutcome why, ShardOutcome::Kind kin
   shard.is_done = true;
   shard.body.reset();
   --pending_;
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
-    if (shards_[i].get() != &shard) continue;
-    outcomes_[i].kind = kind;
-    outcomes_[i].message = "backend " + shard.backend->endpoint().name + " did not answer in time";
-  }
+  outcomes_[shard.index].kind = kind;
+  outcomes_[shard.index].message =
+      "backend " + shard.backend->endpoint().name + " did not answer in time";
 }
 
 void ExportCall::OnDeadline() {
@@ -103,6 +98,7 @@ void ExportCall::OnDeadline() {
 void ExportCall::Cancel() {
   sink_ = nullptr;
   for (const auto& shard : shards_) {
+    shard->is_abandoned = true;
     if (!shard->is_done && !shard->is_on_wire()) {
       GiveUp(*shard, AttemptOutcome::kCancelled, ShardOutcome::Kind::kTransient);
     }

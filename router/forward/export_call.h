@@ -36,6 +36,7 @@ class ExportCall {
     void OnAttemptDone(AttemptResult&& result) override;
 
     Backend* backend = nullptr;
+    std::size_t index = 0;  // of its outcome
     bool is_done = false;
 
    private:

@@ -37,7 +37,10 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
     return RejectWire(*error);
   }
   const std::size_t spans = index_.span_count();
-  if (spans == 0) return Verdict{};
+  if (spans == 0) {
+    index_.Clear();
+    return Verdict{};
+  }
   ledger_.spans.received.Add(spans);
   ledger_.spans.in_flight.Add(spans);
 

@@ -99,7 +99,7 @@ nghttp2_session_callbacks* ClientConnection::Callbacks() {
 
 ClientConnection::ClientConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
                                    ConnectionOwner& owner)
-    : Connection(loop, std::move(socket)), owner_(&owner) {}
+    : Connection(loop, std::move(socket), WhenBlocked::kReadOn), owner_(&owner) {}
 
 void ClientConnection::OpenSession() {
   static nghttp2_session_callbacks* const callbacks = Callbacks();
@@ -127,7 +127,9 @@ ClientConnection::~ClientConnection() = default;
 
 bool ClientConnection::CanSend() const {
   return is_open() && is_ready_ && !is_draining_ &&
-         nghttp2_session_check_request_allowed(session()) != 0;
+         nghttp2_session_check_request_allowed(session()) != 0 &&
+         calls_.size() < nghttp2_session_get_remote_settings(
+                             session(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 ClientCall* ClientConnection::Send(std::span<const nghttp2_nv> headers,
@@ -189,9 +191,11 @@ ClientCall* ClientConnection::Find(std::int32_t id) {
   return static_cast<ClientCall*>(nghttp2_session_get_stream_user_data(session(), id));
 }
 
-ssize_t ClientConnection::ReadBody(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t size,
-                                   std::uint32_t* flags, nghttp2_data_source* source, void*) {
-  const auto* call = static_cast<ClientCall*>(source->ptr);
+ssize_t ClientConnection::ReadBody(nghttp2_session*, std::int32_t id, std::uint8_t*,
+                                   std::size_t size, std::uint32_t* flags, nghttp2_data_source*,
+                                   void* self) {
+  const ClientCall* call = Self(self).Find(id);
+  if (call == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (call->rest_.size() <= size) *flags |= NGHTTP2_DATA_FLAG_EOF;
   return static_cast<ssize_t>(std::min(call->rest_.size(), size));
@@ -225,9 +229,10 @@ int ClientConnection::OnHeader(nghttp2_session*, const nghttp2_frame* frame,
 
 int ClientConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
   ClientConnection& connection = Self(self);
-  if (frame->hd.type == NGHTTP2_SETTINGS && !connection.is_ready_) {
-    connection.is_ready_ = true;
-    if (connection.owner_ != nullptr) connection.owner_->OnConnectionReady();
+  if (frame->hd.type == NGHTTP2_SETTINGS) {
+    const bool is_first = !std::exchange(connection.is_ready_, true);
+    if (connection.owner_ == nullptr) return 0;
+    is_first ? connection.owner_->OnConnectionReady() : connection.owner_->OnConnectionRoom();
   } else if (frame->hd.type == NGHTTP2_GOAWAY && !connection.is_draining_) {
     connection.is_draining_ = true;
     if (connection.owner_ != nullptr) connection.owner_->OnConnectionDraining();
@@ -264,7 +269,10 @@ int ClientConnection::OnStreamClose(nghttp2_session*, std::int32_t id, std::uint
   if (found == connection.calls_.end()) return 0;
   const std::unique_ptr<ClientCall> call = std::move(found->second);
   connection.calls_.erase(found);
-  if (call->sink_ == nullptr) return 0;
+  if (call->sink_ == nullptr) {
+    if (connection.owner_ != nullptr) connection.owner_->OnConnectionRoom();
+    return 0;
+  }
   GrpcResponse& response = call->response;
   if (call->has_grpc_status) {
     response.kind = GrpcResponse::Kind::kStatus;

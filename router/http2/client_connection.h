@@ -2,7 +2,7 @@
 //
 // Thread safety: its worker only.
 // Invariants: every Send() that returned a call ends in exactly one OnResponse(), unless Cancel() came first;
-// never inline from Send(). nghttp2 itself holds back calls beyond the peer's MAX_CONCURRENT_STREAMS.
+// never inline from Send(). CanSend() respects the peer's MAX_CONCURRENT_STREAMS.
 // Ownership: the request body is shared and kept until it is written or the call has ended.
 #pragma once
 
@@ -50,6 +50,8 @@ class ConnectionOwner {
  public:
   // The peer's SETTINGS arrived: it speaks HTTP/2 and may be sent to.
   virtual void OnConnectionReady() = 0;
+  // The peer may take more calls than a moment ago: a cancelled one has ended, or its limit has changed.
+  virtual void OnConnectionRoom() {}
   // The peer sent GOAWAY: what runs may finish, CanSend() is false from now on.
   virtual void OnConnectionDraining() = 0;
   // The connection is dead and all its calls have ended. Once.

@@ -16,6 +16,9 @@ namespace {
 // Below this a copy is cheaper than one more segment to gather.
 constexpr std::size_t kReferenceBytesMin = 512;
 constexpr std::size_t kFrameHeaderBytes = 9;
+constexpr int kKeepAliveIdleS = 60;
+constexpr int kKeepAliveIntervalS = 10;
+constexpr int kKeepAliveProbes = 3;
 // Turns of recv per readiness: more would let one client hold the worker.
 constexpr int kReadsMax = 4;
 
@@ -31,12 +34,22 @@ std::string PeerName(const boost::asio::ip::tcp::socket& socket) {
 
 }  // namespace
 
-Connection::Connection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket)
-    : Flushable(loop), socket_(std::move(socket)), peer_(PeerName(socket_)) {
+Connection::Connection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
+                       WhenBlocked when_blocked)
+    : Flushable(loop),
+      socket_(std::move(socket)),
+      peer_(PeerName(socket_)),
+      when_blocked_(when_blocked) {
   boost::system::error_code ignored;
   socket_.non_blocking(true, ignored);
   const int on = 1;
-  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const int fd = socket_.native_handle();
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // A peer that vanished without a word is noticed within a minute and a half.
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepAliveIdleS, sizeof kKeepAliveIdleS);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepAliveIntervalS, sizeof kKeepAliveIntervalS);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kKeepAliveProbes, sizeof kKeepAliveProbes);
 }
 
 Connection::~Connection() = default;
@@ -58,6 +71,7 @@ void Connection::Start() { WaitReadable(); }
 void Connection::Close(std::string_view reason) {
   if (!is_open_) return;
   is_open_ = false;
+  stall_timer_.Cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);
   OnClosed(reason);
@@ -89,23 +103,39 @@ void Connection::WaitReadable() {
                          self->Close(error.message());
                          return;
                        }
-                       self->Read();
-                       if (self->is_open_) self->WaitReadable();
+                       self->OnReadable();
                      });
+}
+
+void Connection::OnReadable() {
+  if (is_waiting_writable_ && when_blocked_ == WhenBlocked::kStopReading) {
+    is_read_paused_ = true;
+    return;
+  }
+  Read();
+  if (is_open_) WaitReadable();
+}
+
+void Connection::OnWriteStalled() {
+  const auto alive = shared_from_this();
+  Close("it does not read what it is sent");
 }
 
 void Connection::WaitWritable() {
   if (is_waiting_writable_) return;
   is_waiting_writable_ = true;
+  loop().SetTimer(stall_timer_, loop().Now() + kWriteStallMax);
   socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        self->is_waiting_writable_ = false;
+                       self->stall_timer_.Cancel();
                        if (!self->is_open_) return;
                        if (error) {
                          self->Close(error.message());
                          return;
                        }
                        self->MarkDirty();
+                       if (std::exchange(self->is_read_paused_, false)) self->WaitReadable();
                      });
 }
 

@@ -11,6 +11,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,8 +38,12 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   const std::string& peer() const { return peer_; }
 
  protected:
+  // What to do with input while output is stuck. A server stops reading: a client that makes it write and never
+  // reads pays with its own connection. A client reads on, or two of us facing each other could wait for ever.
+  enum class WhenBlocked : std::uint8_t { kStopReading, kReadOn };
+
   // `socket` is connected.
-  Connection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket);
+  Connection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket, WhenBlocked when_blocked);
 
   // The subclass's session, owned from here on; its queued frames (SETTINGS) are written.
   void SetSession(nghttp2_session* session);
@@ -67,8 +72,10 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   void Gather();
   void WaitReadable();
   void WaitWritable();
+  void OnReadable();
   void Read();
   void CloseWhenDone();
+  void OnWriteStalled();
 
   boost::asio::ip::tcp::socket socket_;
   std::string peer_;
@@ -76,6 +83,9 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   OutQueue out_;
   bool is_open_ = true;
   bool is_waiting_writable_ = false;
+  bool is_read_paused_ = false;
+  const WhenBlocked when_blocked_;
+  MemberTimer<Connection, &Connection::OnWriteStalled> stall_timer_{*this};  // while waiting to write
 };
 
 }  // namespace router

@@ -6,7 +6,8 @@
 namespace router {
 namespace {
 constexpr std::size_t kFirstBytes = 64 * 1024;
-constexpr std::size_t kGrowth = 8;
+constexpr std::size_t kGrowth = 8;           // while small: few copies for the usual request
+constexpr std::size_t kFastGrowthMax = 1024 * 1024;
 }  // namespace
 
 GrpcMessageReader::Status GrpcMessageReader::Feed(std::span<const std::uint8_t> bytes) {
@@ -36,7 +37,8 @@ GrpcMessageReader::Status GrpcMessageReader::ReadPrefix() {
 }
 
 bool GrpcMessageReader::MakeRoom(std::size_t needed) {
-  const std::size_t wanted = std::min(announced_, std::max(needed, kGrowth * body_.capacity()));
+  const std::size_t growth = body_.capacity() < kFastGrowthMax ? kGrowth : 2;
+  const std::size_t wanted = std::min(announced_, std::max(needed, growth * body_.capacity()));
   return body_.Reserve(wanted) || body_.Reserve(needed);
 }
 

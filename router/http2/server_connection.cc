@@ -125,14 +125,19 @@ nghttp2_session_callbacks* ServerConnection::Callbacks() {
 
 ServerConnection::ServerConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
                                    Acceptor& acceptor, const ServerConnectionOptions& options)
-    : Connection(loop, std::move(socket)), acceptor_(acceptor), options_(options) {
+    : Connection(loop, std::move(socket), WhenBlocked::kStopReading), acceptor_(acceptor), options_(options) {
   loop.SetTimer(preface_timer_, loop.Now() + options.preface_timeout);
 }
 
 void ServerConnection::OpenSession() {
   static nghttp2_session_callbacks* const callbacks = Callbacks();
   nghttp2_session* session = nullptr;
-  nghttp2_session_server_new(&session, callbacks, this);
+  // Closed streams would be kept for the priority tree, 270 KB per connection.
+  nghttp2_option* option = nullptr;
+  nghttp2_option_new(&option);
+  nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_session_server_new2(&session, callbacks, this, option);
+  nghttp2_option_del(option);
   const std::array settings = {
       nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
                              options_.concurrent_streams_max},
@@ -165,7 +170,7 @@ void ServerConnection::OnClosed(std::string_view reason) {
   auto streams = std::move(streams_);
   streams_.clear();
   for (auto& [id, stream] : streams) {
-    if (stream->handler_) stream->handler_->OnReset();
+    if (stream->state_ != ServerStream::State::kAnswered) stream->handler_->OnReset();
   }
   acceptor_.OnConnectionClosed(*this, reason);
 }
@@ -208,6 +213,7 @@ int ServerConnection::OnHeader(nghttp2_session*, const nghttp2_frame* frame,
                                const std::uint8_t* name, std::size_t name_size,
                                const std::uint8_t* value, std::size_t value_size, std::uint8_t,
                                void* self) {
+  if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // trailers change nothing
   ServerStream* stream = Self(self).Find(frame->hd.stream_id);
   if (stream == nullptr || stream->state_ != ServerStream::State::kRequest) return 0;
   constexpr std::size_t kFieldOverhead = 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts

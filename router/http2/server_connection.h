@@ -96,7 +96,7 @@ struct ServerConnectionOptions {
 
 class ServerConnection final : public Connection {
  public:
-  // `acceptor` and `options` outlive the connection.
+  // `acceptor` outlives the connection.
   static std::shared_ptr<ServerConnection> Start(WorkerLoop& loop,
                                                  boost::asio::ip::tcp::socket socket,
                                                  Acceptor& acceptor,
@@ -130,7 +130,7 @@ class ServerConnection final : public Connection {
   ServerStream* Find(std::int32_t id);
 
   Acceptor& acceptor_;
-  const ServerConnectionOptions& options_;
+  const ServerConnectionOptions options_;
   MemberTimer<ServerConnection, &ServerConnection::OnPrefaceTimeout> preface_timer_{*this};
   std::unordered_map<std::int32_t, std::unique_ptr<ServerStream>> streams_;
 };

@@ -108,7 +108,8 @@ void GrpcStream::OnBadFrame(GrpcMessageReader::Status status) {
   Verdict verdict;
   switch (status) {
     case GrpcMessageReader::Status::kTooLarge:
-      verdict = TooLarge(context_.options.request_bytes_max);
+      verdict = is_export() ? TooLarge(context_.options.request_bytes_max)
+                            : ProtocolError(GrpcCode::kResourceExhausted, "not a health request");
       break;
     case GrpcMessageReader::Status::kNoMemory:
       verdict = context_.forwarder.Refuse(RefuseReason::kOverload, "the memory budget is full");

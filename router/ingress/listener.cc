@@ -29,9 +29,9 @@ Result<std::uint16_t> Listener::Listen(const std::string& host, std::uint16_t po
 
 void Listener::Accept(const std::shared_ptr<Acceptor>& acceptor) {
   acceptor->async_accept([this, acceptor](const boost::system::error_code& error, tcp::socket socket) {
+    if (!error) Dispatch(std::move(socket));  // also one accepted just before Close()
     if (!acceptor->is_open()) return;
     if (!error) {
-      Dispatch(std::move(socket));
       Accept(acceptor);
       return;
     }

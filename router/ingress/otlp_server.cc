@@ -20,7 +20,9 @@ void OtlpServer::AnnounceShutDown() {
 
 void OtlpServer::ShutDown() {
   context_.health.EndWatches();
-  for (const auto& connection : connections_) connection->ShutDown();
+  // One that never spoke closes at once and leaves the set.
+  const std::vector<std::shared_ptr<ServerConnection>> all(connections_.begin(), connections_.end());
+  for (const auto& connection : all) connection->ShutDown();
 }
 
 void OtlpServer::CloseAll(std::string_view reason) {

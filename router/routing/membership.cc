@@ -1,6 +1,5 @@
 #include "router/routing/membership.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace router {
@@ -14,6 +13,7 @@ bool Membership::SetKnown(std::vector<BackendEndpoint> endpoints) {
   std::erase_if(unheard_, is_unknown);
   if (known_.empty() && !is_settled_) unheard_ = names;
   known_ = std::move(endpoints);
+  names_ = std::move(names);
   return true;
 }
 
@@ -22,9 +22,7 @@ bool Membership::OnConnected(const std::string& name) { return Report(name, true
 bool Membership::OnConnectFailed(const std::string& name) { return Report(name, false); }
 
 bool Membership::Report(const std::string& name, bool is_connected) {
-  const bool is_known = std::any_of(known_.begin(), known_.end(),
-                                    [&](const auto& endpoint) { return endpoint.name == name; });
-  if (!is_known) return false;  // a late word about a member that was removed
+  if (!names_.contains(name)) return false;  // a late word about a member that was removed
   const bool is_new = is_connected && joined_.insert(name).second;
   unheard_.erase(name);
   if (!is_settled_) return unheard_.empty() && Settle();

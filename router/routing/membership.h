@@ -32,6 +32,7 @@ class Membership {
   bool Report(const std::string& name, bool is_connected);
 
   std::vector<BackendEndpoint> known_;
+  std::set<std::string> names_;  // of known_
   std::set<std::string> joined_;
   std::set<std::string> unheard_;  // of the first set: neither connected nor failed yet
   bool is_settled_ = false;

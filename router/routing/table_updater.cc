@@ -35,22 +35,42 @@ TableUpdater::TableUpdater(boost::asio::io_context& control, const RingOptions& 
     : options_(options),
       settle_(settle),
       publish_(std::move(publish)),
-      settle_timer_(control) {}
+      settle_timer_(control),
+      rebuild_timer_(control) {}
 
 void TableUpdater::SetEndpoints(std::vector<BackendEndpoint> endpoints) {
   const bool is_first = membership_.known().empty();
   if (!membership_.SetKnown(std::move(endpoints))) return;
-  Rebuild();
+  RebuildSoon();
   if (is_first && !membership_.is_settled()) {
     settle_timer_.expires_after(settle_);
     settle_timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error && membership_.Settle()) Rebuild();
+      if (!error && membership_.Settle()) RebuildSoon();
     });
   }
 }
 
 void TableUpdater::OnBackendState(const std::string& name, bool is_ready) {
-  if (is_ready ? membership_.OnConnected(name) : membership_.OnConnectFailed(name)) Rebuild();
+  if (is_ready ? membership_.OnConnected(name) : membership_.OnConnectFailed(name)) RebuildSoon();
+}
+
+void TableUpdater::RebuildSoon() {
+  if (is_rebuild_waiting_) return;
+  const TimePoint now = Clock::now();
+  // Until there is a ring, clients are refused: nothing to spare.
+  if (now >= next_rebuild_ || table_->ring.empty()) {
+    Rebuild();
+    const TimePoint end = Clock::now();
+    next_rebuild_ = end + std::max<Duration>(kRebuildInterval, 4 * (end - now));
+    return;
+  }
+  is_rebuild_waiting_ = true;
+  rebuild_timer_.expires_at(next_rebuild_);
+  rebuild_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    is_rebuild_waiting_ = false;
+    RebuildSoon();
+  });
 }
 
 void TableUpdater::Rebuild() {

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <memory>
@@ -55,6 +58,7 @@ class CommandLineTest : public testing::Test {
     const auto ports = *PickFreePorts(4);
     otlp_ = ports[0];
     health_ = ports[1];
+    metrics_ = ports[2];
     const auto local = [](std::uint16_t port) { return "\"127.0.0.1:" + std::to_string(port) + "\""; };
     return "receivers: {otlp: {protocols: {grpc: {endpoint: " + local(otlp_) + "}}}}\n" +
            "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: {static: "
@@ -63,7 +67,7 @@ class CommandLineTest : public testing::Test {
            "service:\n  extensions: [health_check]\n"
            "  pipelines: {traces: {receivers: [otlp], exporters: [loadbalancing]}}\n"
            "  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: " +
-           std::to_string(ports[2]) + "}}}}]}}\n" + more;
+           std::to_string(metrics_) + "}}}}]}}\n" + more;
   }
   // Starts a router and waits until it serves.
   std::unique_ptr<Process> Serve(const std::string& more) {
@@ -79,6 +83,7 @@ class CommandLineTest : public testing::Test {
   ScratchDirectory scratch_;
   std::uint16_t otlp_ = 0;
   std::uint16_t health_ = 0;
+  std::uint16_t metrics_ = 0;
 };
 
 std::string SourceFile(const std::string& path) {
@@ -211,6 +216,24 @@ TEST_F(CommandLineTest, SigtermDrainsAndPrintsTheLedger) {
   EXPECT_THAT(process->LastLines(1),
               testing::ElementsAre(HasSubstr("spans: received 0 = forwarded 0 + rejected 0 + refused 0 + "
                                              "cancelled 0 + in flight 0")));
+}
+
+// Scenario: SIGTERM while a client is connected that has never said a word.
+// Guarantees: FM-33: it is let go, exit code 0 (it once took the process with it).
+TEST_F(CommandLineTest, SilentConnectionDoesNotDisturbTheDrain) {
+  const auto process = Serve("spanring: {drain: {delay: 0s, timeout: 30s}}\n");
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::socket silent(io);
+  silent.connect({boost::asio::ip::address_v4::loopback(), otlp_});
+  const auto has_connection = [&] {
+    const auto page = HttpGet("127.0.0.1", metrics_, "/metrics", seconds(10));
+    return page && SumOf(ParsePrometheus(page->body), "spanring_client_connections") == 1;
+  };
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (!has_connection() && std::chrono::steady_clock::now() < until) {
+  }
+  process->Terminate();
+  EXPECT_EQ(process->WaitForExit(kPatience), 0);
 }
 
 // Scenario: a drain delay of a minute; a second SIGTERM.
