@@ -23,6 +23,7 @@ QUIESCENCE_S = 10
 LEDGER = {
     "received": "spanring_received_spans",
     "forwarded": "spanring_forwarded_spans",
+    "suppressed": "spanring_suppressed_spans",
     "rejected": "spanring_rejected_spans",
     "refused": "spanring_refused_spans",
     "cancelled": "spanring_cancelled_spans",
@@ -103,7 +104,7 @@ def soak(binaries, sink, proxy, spans, report, extra_load):
     said = owners(proxy, list(sample))
     misrouted = sum(said.get(trace_id) != backend for trace_id, backend in sample.items())
 
-    outgoing = [book[word] for word in ("forwarded", "rejected", "refused", "cancelled", "in flight")]
+    outgoing = [book[word] for word in ("forwarded", "suppressed", "rejected", "refused", "cancelled", "in flight")]
     remainder = None if None in (book["received"], *outgoing) else book["received"] - sum(outgoing)
     checks = [
         ("every request answered OK", f"{sent['ok']} of {sent['requests']}, errors {sent['errors'] or 'none'}",
@@ -119,7 +120,7 @@ def soak(binaries, sink, proxy, spans, report, extra_load):
          misrouted == 0 and len(sample) > 0),
         ("backends that took part", sum(row["spans"] > 0 for row in arrived["listeners"]),
          all(row["spans"] > 0 for row in arrived["listeners"])),
-        ("received = forwarded + rejected + refused + cancelled + in flight",
+        ("received = forwarded + suppressed + rejected + refused + cancelled + in flight",
          f"{book}, remainder {remainder}", remainder == 0),
         ("received by its own count", book["received"], book["received"] == spans),
         ("in flight at the end", book["in flight"], book["in flight"] == 0),

@@ -61,7 +61,7 @@ double Sum(const Telemetry& telemetry, Read read) {
   return static_cast<double>(sum);
 }
 
-// Requests or spans, the five ways they can go.
+// Requests or spans, and the ways they can go.
 void AddColumn(Page& page, const Telemetry& telemetry, const std::string& what,
                LedgerColumn Ledger::*column) {
   const auto sum = [&](auto read) {
@@ -87,6 +87,11 @@ void AddColumn(Page& page, const Telemetry& telemetry, const std::string& what,
   page.Counter("spanring_cancelled_" + what + "_total",
                "The client went away before a backend accepted: " + what,
                sum([](const LedgerColumn& c) -> const Counter& { return c.cancelled; }));
+  if (column == &Ledger::spans) {
+    page.Counter("spanring_suppressed_spans_total",
+                 "Not sent again, having been delivered when the client sent them before",
+                 sum([](const LedgerColumn& c) -> const Counter& { return c.suppressed; }));
+  }
   page.Gauge("spanring_in_flight_" + what, "Received and not yet decided: " + what,
              sum([](const LedgerColumn& c) -> const Counter& { return c.in_flight; }));
 }
@@ -97,7 +102,7 @@ struct BackendSum {
   std::array<std::uint64_t, BackendMetrics::kLatencyBoundsMs.size() + 1> latency{};
   std::array<std::uint64_t, kBackendStateCount> states{};
   std::uint64_t latency_sum_us = 0;
-  std::uint64_t spans = 0, bytes = 0, in_flight = 0, waiting = 0, connects = 0, failures = 0;
+  std::uint64_t spans = 0, bytes = 0, in_flight = 0, waiting = 0, connects = 0, failures = 0, retries = 0;
 
   void Add(const BackendMetrics& metrics) {
     for (std::size_t i = 0; i < attempts.size(); ++i) attempts[i] += metrics.attempts[i].Value();
@@ -110,6 +115,7 @@ struct BackendSum {
     waiting += metrics.waiting.Value();
     connects += metrics.connects.Value();
     failures += metrics.connect_failures.Value();
+    retries += metrics.retries.Value();
   }
 };
 using BackendSums = std::map<std::string, BackendSum>;
@@ -167,6 +173,8 @@ void AddBackends(Page& page, const BackendSums& sums) {
                 "Connections opened to a backend", sums, &BackendSum::connects);
   AddPerBackend(page, MetricType::Counter, "spanring_backend_connect_failures_total",
                 "Connections to a backend that failed", sums, &BackendSum::failures);
+  AddPerBackend(page, MetricType::Counter, "spanring_backend_retries_total",
+                "Attempts at spans that an earlier attempt may have delivered", sums, &BackendSum::retries);
   AddLatency(page, "spanring_backend_latency_milliseconds", sums);
   page.Begin(MetricType::Gauge, "spanring_backend_state",
              "How many workers see a backend in this state");
@@ -281,6 +289,11 @@ std::string RenderMetrics(const Telemetry& telemetry, TimePoint now) {
   page.Counter("spanring_invalid_trace_ids_total",
                "Spans whose trace ID is absent, zero or not 16 bytes; routed by the bytes they have",
                Sum(telemetry, [](const Ledger& ledger) { return ledger.invalid_trace_ids.Value(); }));
+  page.Counter("spanring_failover_spans_total", "Spans sent to a successor, their owner being down",
+               Sum(telemetry, [](const Ledger& ledger) { return ledger.failover_spans.Value(); }));
+  page.Counter("spanring_rerouted_spans_total",
+               "Spans of failed attempts that were routed anew, the ring or a state having changed",
+               Sum(telemetry, [](const Ledger& ledger) { return ledger.rerouted_spans.Value(); }));
   AddBackends(page, sums);
   AddDiscovery(page, telemetry, now);
   AddProcess(page, telemetry, now);

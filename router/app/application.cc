@@ -145,9 +145,9 @@ int Application::Run() {
 
 // ---- membership -----------------------------------------------------------------------------------
 
-void Application::OnBackendState(std::string name, bool is_ready) {
-  boost::asio::post(control_, [this, name = std::move(name), is_ready] {
-    updater_->OnBackendState(name, is_ready);
+void Application::OnBackendState(std::size_t worker, std::string name, bool is_ready) {
+  boost::asio::post(control_, [this, worker, name = std::move(name), is_ready] {
+    updater_->OnBackendState(worker, name, is_ready);
   });
 }
 
@@ -280,14 +280,15 @@ int Application::End() {
   };
   const std::uint64_t received = sum([](const LedgerColumn& c) { return c.received.Value(); });
   const std::uint64_t forwarded = sum([](const LedgerColumn& c) { return c.forwarded.Value(); });
+  const std::uint64_t suppressed = sum([](const LedgerColumn& c) { return c.suppressed.Value(); });
   const std::uint64_t rejected = sum([](const LedgerColumn& c) { return Total(c.rejected); });
   const std::uint64_t refused = sum([](const LedgerColumn& c) { return Total(c.refused); });
   const std::uint64_t cancelled = sum([](const LedgerColumn& c) { return c.cancelled.Value(); });
   const std::uint64_t in_flight = sum([](const LedgerColumn& c) { return c.in_flight.Value(); });
   spdlog::info(
-      "spans: received {} = forwarded {} + rejected {} + refused {} + cancelled {} + in flight {}",
-      received, forwarded, rejected, refused, cancelled, in_flight);
-  return received == forwarded + rejected + refused + cancelled + in_flight ? 0 : 2;
+      "spans: received {} = forwarded {} + suppressed {} + rejected {} + refused {} + cancelled {} + in flight {}",
+      received, forwarded, suppressed, rejected, refused, cancelled, in_flight);
+  return received == forwarded + suppressed + rejected + refused + cancelled + in_flight ? 0 : 2;
 }
 
 }  // namespace router

@@ -40,7 +40,7 @@ class Application final : private WorkerListener {
  private:
   enum class Phase { kServing, kAnnounced, kLeaving, kEnding };
 
-  void OnBackendState(std::string name, bool is_ready) override;
+  void OnBackendState(std::size_t worker, std::string name, bool is_ready) override;
   void OnBackends(std::size_t worker, Telemetry::BackendList backends) override;
   void Publish(std::shared_ptr<const RoutingTable> table);
   void Beat();

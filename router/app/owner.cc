@@ -65,8 +65,8 @@ int PrintOwners(const Config& config, const std::vector<std::string>& trace_ids)
   const std::vector<BackendEndpoint> endpoints = ResolveOnce(config, &why_not);
   Membership membership;
   membership.SetKnown(endpoints);
-  for (const BackendEndpoint& endpoint : endpoints) membership.OnConnected(endpoint.name);
-  const auto table = BuildRoutingTable(membership, ToRingOptions(config.ring), 1);
+  for (const BackendEndpoint& endpoint : endpoints) membership.OnReady(0, endpoint.name);
+  const auto table = BuildRoutingTable(membership, ToRingOptions(config.ring), {});
   if (!table) {
     std::fprintf(stderr, "%s\n", table.error().message.c_str());
     return 1;

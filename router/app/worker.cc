@@ -13,7 +13,7 @@ Worker::Worker(std::size_t index, MemoryBudget& budget, const WorkerOptions& opt
       options_(options),
       listener_(listener),
       memory_(budget),
-      pool_(loop_, gzip_, options_.backend, *this),
+      pool_(loop_, gzip_, std::make_shared<const BackendOptions>(options_.backend), *this),
       forwarder_(loop_, memory_, gzip_, ledger_, options_.forwarder),
       server_({.loop = loop_,
                .memory = memory_,
@@ -82,7 +82,7 @@ ListenerTarget Worker::Target() {
 }
 
 void Worker::OnBackendState(const std::string& name, bool is_ready) {
-  listener_.OnBackendState(name, is_ready);
+  listener_.OnBackendState(index_, name, is_ready);
 }
 
 }  // namespace router

@@ -28,7 +28,7 @@ struct WorkerOptions {
 // What a worker tells the control thread. Called on the worker; the receiver posts.
 class WorkerListener {
  public:
-  virtual void OnBackendState(std::string name, bool is_ready) = 0;
+  virtual void OnBackendState(std::size_t worker, std::string name, bool is_ready) = 0;
   virtual void OnBackends(std::size_t worker, Telemetry::BackendList backends) = 0;
 
  protected:
@@ -60,6 +60,7 @@ class Worker final : private BackendObserver {
 
  private:
   void OnBackendState(const std::string& name, bool is_ready) override;
+  bool MayTakeDown() override { return pool_.MayTakeDown(); }
 
   const std::size_t index_;
   const WorkerOptions options_;

@@ -32,6 +32,7 @@ struct AttemptResult {
   Kind kind = Kind::kTransient;
   GrpcCode code = GrpcCode::kUnavailable;
   bool was_processed_maybe = true;  // false: proved unprocessed, sending again makes no duplicate
+  bool may_retry = true;  // false: the backend has enough waiting; only its client can wait
   std::uint64_t rejected_spans = 0;
   std::string message = {};
   std::optional<milliseconds> retry_delay = {};
@@ -49,6 +50,7 @@ class Attempt : public ResponseSink {
   std::span<const std::uint8_t> frame;  // gRPC prefix and message, inside `body`
   bool is_compressed = false;
   std::size_t spans = 0;
+  bool is_retry = false;  // charged to the backend's retry budget
   bool is_abandoned = false;  // nobody waits any more: finish what is on the wire, send nothing again
   TimePoint deadline{};  // of the attempt: told to the backend as grpc-timeout
 

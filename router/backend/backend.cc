@@ -24,6 +24,13 @@ constexpr double kBackoffFactor = 1.6;
 constexpr milliseconds kBackoffMax{2000};
 // A connection that lived this long ends a row of failures.
 constexpr std::chrono::seconds kStableAfter{1};
+// Silence shorter than this says nothing: the client's deadline may just be short.
+constexpr milliseconds kSilenceMin{500};
+constexpr std::uint32_t kUnansweredMax = 2;
+// A probe only proves that the peer speaks HTTP/2; while no call is answered, it is tried less and less often.
+constexpr milliseconds kSilentProbeFirst{1000};
+constexpr std::uint32_t kSilentProbeDoublings = 3;
+constexpr milliseconds kHoldMax{30000};
 constexpr unsigned kUserTimeoutMs = 2000;  // unacknowledged bytes this old: the path is dead
 
 // After GOAWAY the new connection is opened at once, but not in a tight loop.
@@ -36,24 +43,35 @@ void Attempt::OnResponse(GrpcResponse&& response) {
   backend_->OnAttemptResponse(*this, std::move(response));
 }
 
-Backend::Backend(WorkerLoop& loop, GzipCodec& gzip, const BackendOptions& options,
+Backend::Backend(WorkerLoop& loop, GzipCodec& gzip, std::shared_ptr<const BackendOptions> options,
                  BackendEndpoint endpoint, BackendObserver& observer)
     : Flushable(loop),
       gzip_(gzip),
-      options_(options),
+      options_(std::move(options)),
       endpoint_(std::move(endpoint)),
       observer_(observer),
       metrics_(std::make_shared<BackendMetrics>()),
       jitter_(std::random_device{}()) {
+  MakeFields();
+}
+
+// What options_ says is copied by nghttp2: a request may wait in its queue longer than options_ lives.
+void Backend::MakeFields() {
   fields_ = {StaticField(":method", "POST"),
              StaticField(":scheme", "http"),
              StaticField(":path", kExportPath),
              StaticField(":authority", endpoint_.name),
              StaticField("content-type", "application/grpc"),
              StaticField("te", "trailers"),
-             StaticField("user-agent", options_.user_agent),
+             Field("user-agent", options_->user_agent),
              StaticField("grpc-accept-encoding", "identity,gzip")};
-  for (const auto& [name, value] : options_.headers) fields_.push_back(StaticField(name, value));
+  for (const auto& [name, value] : options_->headers) fields_.push_back(Field(name, value));
+}
+
+void Backend::SetOptions(std::shared_ptr<const BackendOptions> options) {
+  options_ = std::move(options);
+  MakeFields();
+  SendWaiting();
 }
 
 Backend::~Backend() {
@@ -88,7 +106,7 @@ void Backend::Connect() {
   socket->open(endpoint_.address.protocol(), error);
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs,
                sizeof kUserTimeoutMs);
-  loop().SetTimer(connect_timer_, loop().Now() + options_.connect_timeout);
+  loop().SetTimer(connect_timer_, loop().Now() + options_->connect_timeout);
   socket->async_connect(endpoint_.address,
                         [weak = weak_from_this(), socket](const boost::system::error_code& result) {
                           const auto self = weak.lock();
@@ -117,29 +135,48 @@ void Backend::OnConnectTimeout() {
     connection_->Close("connect timed out");
     connection_.reset();
   }
-  OnConnectFailed("no HTTP/2 connection within " + std::to_string(options_.connect_timeout.count()) +
+  OnConnectFailed("no HTTP/2 connection within " + std::to_string(options_->connect_timeout.count()) +
                   " ms");
 }
 
 void Backend::OnConnectFailed(std::string_view reason) {
   connect_timer_.Cancel();
   metrics_->connect_failures.Add();
-  last_error_ = reason;
-  std::uint64_t left_out = 0;
-  if (state() != BackendState::kDown && state_log_.Allow(loop().Now(), &left_out)) {
-    spdlog::warn("backend {} is down: {}", endpoint_.name, reason);
-  }
-  TransitionTo(BackendState::kDown);
-  FailWaiting("backend " + endpoint_.name + " is down: " + last_error_);
   double delay_ms = static_cast<double>(kBackoffFirst.count());
   const auto delay_max_ms = static_cast<double>(kBackoffMax.count());
   for (std::uint32_t i = 0; i < failures_ && delay_ms < delay_max_ms; ++i) delay_ms *= kBackoffFactor;
   ++failures_;
   delay_ms = std::min(delay_ms, delay_max_ms);
   delay_ms *= std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
-  loop().SetTimer(reconnect_timer_,
-                  loop().Now() + milliseconds(static_cast<std::int64_t>(delay_ms)));
+  GoDown(reason, milliseconds(static_cast<std::int64_t>(delay_ms)));
+}
+
+void Backend::GoDown(std::string_view reason, Duration probe_after) {
+  last_error_ = reason;
+  std::uint64_t left_out = 0;
+  if (state() != BackendState::kDown && state_log_.Allow(loop().Now(), &left_out)) {
+    spdlog::warn("backend {} is down: {} ({} such lines left out)", endpoint_.name, reason, left_out);
+  }
+  TransitionTo(BackendState::kDown);
+  FailWaiting("backend " + endpoint_.name + " is down: " + last_error_);
+  loop().SetTimer(reconnect_timer_, loop().Now() + probe_after);
   Report(false);
+}
+
+// What it still has on the wire may be answered yet; nothing new is sent until a probe succeeds.
+void Backend::OnUnanswered(const Attempt& attempt) {
+  const TimePoint now = loop().Now();
+  const bool is_silence = last_answer_ <= attempt.sent_at_ && now - attempt.sent_at_ >= kSilenceMin;
+  const bool is_current = state() == BackendState::kReady && attempt.connection_ == connection_.get();
+  if (!is_silence || !is_current) return;
+  if (++unanswered_ < kUnansweredMax || !observer_.MayTakeDown()) return;
+  unanswered_ = 0;
+  const auto old = std::move(connection_);
+  connection_.reset();
+  old->Abandon();
+  const auto probe_after = kSilentProbeFirst * (1 << std::min(silent_downs_, kSilentProbeDoublings));
+  ++silent_downs_;
+  GoDown("it answers nothing", probe_after);
 }
 
 void Backend::OnConnectionReady() {
@@ -177,7 +214,6 @@ void Backend::OnConnectionClosed(std::string_view reason) {
     OnConnectFailed(reason);  // died before its SETTINGS came
     return;
   }
-  Report(false);
   if (loop().Now() - connected_at_ < kStableAfter) {
     OnConnectFailed(reason);
     return;
@@ -217,6 +253,12 @@ void Backend::Send(Attempt& attempt) {
   attempt.backend_ = this;
   attempt.was_resent_ = false;
   attempt.sent_at_ = loop().Now();
+  if (attempt.is_retry) {
+    ++retries_;
+    metrics_->retries.Add();
+  }
+  const bool is_first = pending_bytes_ == 0;
+  pending_bytes_ += attempt.frame.size();
   switch (state()) {
     case BackendState::kDown:
       FailLater(attempt, "backend " + endpoint_.name + " is down: " + last_error_);
@@ -229,18 +271,24 @@ void Backend::Send(Attempt& attempt) {
     case BackendState::kReady:
       break;
   }
-  if (waiting_.empty() && TrySend(attempt)) return;
-  if (waiting_bytes_ + attempt.frame.size() > options_.pending_bytes_max) {
-    FailLater(attempt, "backend " + endpoint_.name + " has too much waiting");
+  if (loop().Now() < held_until_ && attempt.deadline <= held_until_) {
+    FailLater(attempt, HeldResult());
     return;
   }
+  if (pending_bytes_ > options_->pending_bytes_max && !is_first) {
+    FailLater(attempt, {.was_processed_maybe = false,
+                        .may_retry = false,
+                        .message = "backend " + endpoint_.name + " has too much waiting"});
+    return;
+  }
+  if (waiting_.empty() && TrySend(attempt)) return;
   waiting_.push_back(&attempt);
-  waiting_bytes_ += attempt.frame.size();
   metrics_->waiting.Add();
 }
 
 bool Backend::TrySend(Attempt& attempt) {
-  if (in_flight_ >= options_.in_flight_max || !connection_ || !connection_->CanSend()) return false;
+  if (loop().Now() < held_until_ || in_flight_ >= options_->in_flight_max) return false;
+  if (!connection_ || !connection_->CanSend()) return false;
   const std::string timeout = FormatGrpcTimeout(
       std::chrono::duration_cast<milliseconds>(attempt.deadline - loop().Now()));
   const std::size_t fixed = fields_.size();
@@ -253,32 +301,38 @@ bool Backend::TrySend(Attempt& attempt) {
   ++in_flight_;
   metrics_->in_flight.Add();
   metrics_->bytes_sent.Add(attempt.frame.size());
-  if (connection_->calls_started() >= options_.calls_per_connection_max) OnConnectionDraining();
+  if (connection_->calls_started() >= options_->calls_per_connection_max) OnConnectionDraining();
   return true;
 }
 
 void Backend::SendWaiting() {
   while (!waiting_.empty() && TrySend(*waiting_.front())) {
-    waiting_bytes_ -= waiting_.front()->frame.size();
     metrics_->waiting.Subtract();
     waiting_.pop_front();
   }
 }
 
+// Out of its hands.
+void Backend::Release(Attempt& attempt) {
+  attempt.backend_ = nullptr;
+  pending_bytes_ -= attempt.frame.size();
+  if (attempt.is_retry) --retries_;
+}
+
 void Backend::Cancel(Attempt& attempt, AttemptOutcome why) {
   assert(attempt.backend_ == this);
-  attempt.backend_ = nullptr;
+  Release(attempt);
   metrics_->attempts[static_cast<std::size_t>(why)].Add();
   if (attempt.call_ != nullptr) {
     attempt.connection_->Cancel(*std::exchange(attempt.call_, nullptr));
     --in_flight_;
     metrics_->in_flight.Subtract();
+    if (why == AttemptOutcome::kTimeout) OnUnanswered(attempt);
     SendWaiting();
     return;
   }
   if (const auto found = std::find(waiting_.begin(), waiting_.end(), &attempt);
       found != waiting_.end()) {
-    waiting_bytes_ -= attempt.frame.size();
     metrics_->waiting.Subtract();
     waiting_.erase(found);
     return;
@@ -286,25 +340,53 @@ void Backend::Cancel(Attempt& attempt, AttemptOutcome why) {
   std::erase_if(failed_, [&](const auto& failed) { return failed.first == &attempt; });
 }
 
-void Backend::FailLater(Attempt& attempt, std::string reason) {
-  failed_.emplace_back(&attempt, std::move(reason));
+void Backend::FailLater(Attempt& attempt, AttemptResult&& result) {
+  failed_.emplace_back(&attempt, std::move(result));
   MarkDirty();
+}
+
+void Backend::FailLater(Attempt& attempt, std::string reason) {
+  FailLater(attempt, {.was_processed_maybe = false, .message = std::move(reason)});
 }
 
 void Backend::FailWaiting(const std::string& reason) {
   for (Attempt* attempt : waiting_) FailLater(*attempt, reason);
   metrics_->waiting.Subtract(waiting_.size());
   waiting_.clear();
-  waiting_bytes_ = 0;
 }
 
+AttemptResult Backend::HeldResult() {
+  const auto left = std::chrono::ceil<milliseconds>(held_until_ - loop().Now());
+  return {.kind = AttemptResult::Kind::kThrottled,
+          .code = GrpcCode::kUnavailable,
+          .was_processed_maybe = false,
+          .message = "backend " + endpoint_.name + " asked for patience",
+          .retry_delay = std::max(left, milliseconds(1))};
+}
+
+// Those whose time ends before it learn so now.
+void Backend::HoldFor(milliseconds delay) {
+  const TimePoint until = loop().Now() + std::min(delay, kHoldMax);
+  if (until <= held_until_) return;
+  held_until_ = until;
+  loop().SetTimer(hold_timer_, until);
+  std::erase_if(waiting_, [&](Attempt* attempt) {
+    if (attempt->deadline > until) return false;
+    metrics_->waiting.Subtract();
+    FailLater(*attempt, HeldResult());
+    return true;
+  });
+}
+
+// Those that fail again while they are told come after the others.
 void Backend::Flush() {
   const auto self = shared_from_this();
-  while (!failed_.empty()) {
-    auto [attempt, reason] = std::move(failed_.front());
+  for (std::size_t left = failed_.size(); left > 0 && !failed_.empty(); --left) {
+    auto [attempt, result] = std::move(failed_.front());
     failed_.pop_front();
-    Finish(*attempt, {.was_processed_maybe = false, .message = std::move(reason)});
+    Finish(*attempt, std::move(result));
   }
+  if (!failed_.empty()) MarkDirty();
 }
 
 // ---- answers --------------------------------------------------------------------------------------
@@ -322,13 +404,20 @@ void Backend::OnAttemptResponse(Attempt& attempt, GrpcResponse&& response) {
       return;
     }
     waiting_.push_front(&attempt);
-    waiting_bytes_ += attempt.frame.size();
     metrics_->waiting.Add();
     SendWaiting();
     return;
   }
   metrics_->AddLatency(loop().Now() - attempt.sent_at_);
+  if (response.kind == GrpcResponse::Kind::kStatus) {
+    last_answer_ = loop().Now();
+    unanswered_ = 0;
+    silent_downs_ = 0;
+  }
   AttemptResult result = Interpret(std::move(response));
+  if (result.retry_delay.has_value() && result.kind != AttemptResult::Kind::kPermanent) {
+    HoldFor(*result.retry_delay);
+  }
   SendWaiting();
   Finish(attempt, std::move(result));
 }
@@ -349,7 +438,7 @@ void Backend::Finish(Attempt& attempt, AttemptResult&& result) {
     }
   }
   metrics_->attempts[static_cast<std::size_t>(outcome)].Add();
-  attempt.backend_ = nullptr;
+  Release(attempt);
   attempt.OnAttemptDone(std::move(result));
 }
 

@@ -3,10 +3,12 @@
 // States (one enum, one transition function):
 //   kConnecting  first connect, or the connection was lost and is being replaced; attempts wait
 //   kReady       attempts are sent, up to in_flight_max; more wait up to pending_bytes_max
-//   kDown        the last connect failed: attempts fail at once, a probe runs with backoff
+//   kDown        the last connect failed, or two calls in a row got no answer: attempts fail at once, a probe
+//                (a new connection, up to the peer's SETTINGS) runs with backoff
 //   kDraining    removed by discovery: what runs may finish, waiting attempts are handed back
 //   kGone        drained; nothing is left
 //   kConnecting → kReady | kDown;  kReady → kConnecting | kDown;  kDown → kReady;  any → kDraining → kGone
+// Besides, a backend that asked for patience (RetryInfo) is held: until then nothing is sent to it.
 // Thread safety: its worker only (metrics: any thread).
 // Ownership: shared by the pool and by the routing snapshots that name it.
 // Failure: an attempt ends in exactly one OnAttemptDone(), never inline from Send(), or in Cancel().
@@ -35,18 +37,22 @@ namespace router {
 struct BackendOptions {
   milliseconds connect_timeout{1000};
   std::uint32_t in_flight_max = 256;
-  std::size_t pending_bytes_max = std::size_t{64} << 20;
+  std::size_t pending_bytes_max = std::size_t{64} << 20;  // in flight and waiting
   // Then the connection is replaced: HTTP/2 has 2^30 stream numbers for one.
   std::uint32_t calls_per_connection_max = 1'000'000'000;
   std::vector<std::pair<std::string, std::string>> headers;  // static, lower-case names; may be secret
   std::string user_agent = "spanring";
+
+  bool operator==(const BackendOptions&) const = default;
 };
 
 // Hears of connects. Outlives the backends.
 class BackendObserver {
  public:
-  // It connected, or could not connect, or a ready connection was lost (`is_ready` false). Only changes are told.
+  // It became ready, or went DOWN. Only changes are told.
   virtual void OnBackendState(const std::string& name, bool is_ready) = 0;
+  // Calls get no answer: may it be taken for dead? When most are silent, it is our own network.
+  virtual bool MayTakeDown() { return true; }
 
  protected:
   ~BackendObserver() = default;
@@ -57,7 +63,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
                       private Flushable {
  public:
   // All references outlive the backend.
-  Backend(WorkerLoop& loop, GzipCodec& gzip, const BackendOptions& options,
+  Backend(WorkerLoop& loop, GzipCodec& gzip, std::shared_ptr<const BackendOptions> options,
           BackendEndpoint endpoint, BackendObserver& observer);
   ~Backend() override;
 
@@ -67,8 +73,15 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void Send(Attempt& attempt);
   // The attempt ends without a word. REQUIRES: it was sent here and is not done.
   void Cancel(Attempt& attempt, AttemptOutcome why);
+  // From now on these: for later attempts and for those that wait. The connection stays.
+  void SetOptions(std::shared_ptr<const BackendOptions> options);
   // Discovery no longer knows it.
   void Retire();
+  // One more retry is within the budget: a fifth of what is in flight, and three.
+  bool MayRetry() const { return retries_ < kRetriesFree + in_flight_ / kRetryShare; }
+  // It would be sent to, or would at least wait for a connection.
+  bool is_usable() const { return state() == BackendState::kReady || state() == BackendState::kConnecting; }
+  bool is_down() const { return state() == BackendState::kDown; }
 
   const BackendEndpoint& endpoint() const { return endpoint_; }
   BackendState state() const { return metrics_->state.load(std::memory_order_relaxed); }
@@ -76,12 +89,17 @@ class Backend final : public std::enable_shared_from_this<Backend>,
 
  private:
   friend class Attempt;
+  static constexpr std::uint32_t kRetriesFree = 3;
+  static constexpr std::uint32_t kRetryShare = 5;
+
+  void MakeFields();
   void TransitionTo(BackendState state);
   void Report(bool is_ready);
   void Connect();
   void OnConnected(const boost::system::error_code& error);
   void OnConnectTimeout();
   void OnConnectFailed(std::string_view reason);
+  void GoDown(std::string_view reason, Duration probe_after);
   void OnConnectionReady() override;
   void OnConnectionRoom() override { SendWaiting(); }
   void OnConnectionDraining() override;
@@ -91,32 +109,43 @@ class Backend final : public std::enable_shared_from_this<Backend>,
 
   bool TrySend(Attempt& attempt);
   void SendWaiting();
+  void Release(Attempt& attempt);
+  void FailLater(Attempt& attempt, AttemptResult&& result);
   void FailLater(Attempt& attempt, std::string reason);
   void FailWaiting(const std::string& reason);
+  void HoldFor(milliseconds delay);
+  AttemptResult HeldResult();
+  void OnUnanswered(const Attempt& attempt);
   void OnAttemptResponse(Attempt& attempt, GrpcResponse&& response);
   void Finish(Attempt& attempt, AttemptResult&& result);
   AttemptResult Interpret(GrpcResponse&& response);
   AttemptResult InterpretAccepted(const GrpcResponse& response);
 
   GzipCodec& gzip_;
-  const BackendOptions& options_;
+  std::shared_ptr<const BackendOptions> options_;  // never null
   const BackendEndpoint endpoint_;
   BackendObserver& observer_;
   const std::shared_ptr<BackendMetrics> metrics_;
-  std::vector<nghttp2_nv> fields_;  // refer to options_ and endpoint_
+  std::vector<nghttp2_nv> fields_;  // refer to options_ (copied when sent) and endpoint_
 
   std::shared_ptr<boost::asio::ip::tcp::socket> connecting_;  // while TCP connects
   std::shared_ptr<ClientConnection> connection_;              // from TCP connected to lost
   MemberTimer<Backend, &Backend::OnConnectTimeout> connect_timer_{*this};
   MemberTimer<Backend, &Backend::Connect> reconnect_timer_{*this};
+  MemberTimer<Backend, &Backend::SendWaiting> hold_timer_{*this};
+  TimePoint held_until_{};
+  TimePoint last_answer_{};
+  std::uint32_t unanswered_ = 0;   // calls in a row that ended without a word
+  std::uint32_t silent_downs_ = 0;  // times it went down for that, since its last answer
   TimePoint connected_at_{};
   std::uint32_t failures_ = 0;  // connects in a row, for the backoff
   std::minstd_rand jitter_;
 
   std::uint32_t in_flight_ = 0;
+  std::uint32_t retries_ = 0;  // of the attempts in its hands
   std::deque<Attempt*> waiting_;
-  std::size_t waiting_bytes_ = 0;
-  std::deque<std::pair<Attempt*, std::string>> failed_;  // to be told at the end of the turn
+  std::size_t pending_bytes_ = 0;  // of the attempts in its hands
+  std::deque<std::pair<Attempt*, AttemptResult>> failed_;  // to be told at the end of the turn
   std::string last_error_;
   std::optional<bool> last_report_;
   LogLimiter state_log_;

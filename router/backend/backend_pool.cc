@@ -1,5 +1,6 @@
 #include "router/backend/backend_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace router {
@@ -8,7 +9,7 @@ void BackendPool::SetEndpoints(const std::vector<BackendEndpoint>& endpoints) {
   std::unordered_map<std::string, std::shared_ptr<Backend>> kept;
   for (const BackendEndpoint& endpoint : endpoints) {
     const auto found = backends_.find(endpoint.name);
-    if (found != backends_.end() && found->second->endpoint() == endpoint) {
+    if (found != backends_.end() && found->second->endpoint().address == endpoint.address) {
       kept.insert(backends_.extract(found));
       continue;
     }
@@ -18,6 +19,17 @@ void BackendPool::SetEndpoints(const std::vector<BackendEndpoint>& endpoints) {
   }
   std::swap(backends_, kept);
   for (auto& [name, backend] : kept) backend->Retire();
+}
+
+void BackendPool::SetOptions(std::shared_ptr<const BackendOptions> options) {
+  options_ = std::move(options);
+  for (const auto& [name, backend] : backends_) backend->SetOptions(options_);
+}
+
+bool BackendPool::MayTakeDown() const {
+  const auto down = std::count_if(backends_.begin(), backends_.end(),
+                                  [](const auto& entry) { return entry.second->is_down(); });
+  return 2 * (static_cast<std::size_t>(down) + 1) <= backends_.size();
 }
 
 std::shared_ptr<Backend> BackendPool::Find(const std::string& name) const {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "router/backend/backend.h"
@@ -17,13 +18,17 @@ namespace router {
 class BackendPool {
  public:
   // All references outlive the pool.
-  BackendPool(WorkerLoop& loop, GzipCodec& gzip, const BackendOptions& options,
+  BackendPool(WorkerLoop& loop, GzipCodec& gzip, std::shared_ptr<const BackendOptions> options,
               BackendObserver& observer)
-      : loop_(loop), gzip_(gzip), options_(options), observer_(observer) {}
+      : loop_(loop), gzip_(gzip), options_(std::move(options)), observer_(observer) {}
 
   // Makes the pool hold exactly `endpoints`: opens the new, retires the missing. One whose address changed
-  // is replaced under the same name.
+  // is replaced under the same name; what the ring calls it is nothing to its connection.
   void SetEndpoints(const std::vector<BackendEndpoint>& endpoints);
+  // For the backends there are and those to come. Connections stay.
+  void SetOptions(std::shared_ptr<const BackendOptions> options);
+  // One more may be taken for dead because it is silent: not half of them are down yet.
+  bool MayTakeDown() const;
   // nullptr: unknown.
   std::shared_ptr<Backend> Find(const std::string& name) const;
   // Of the present backends. For scrapes: call on the worker, read anywhere.
@@ -32,7 +37,7 @@ class BackendPool {
  private:
   WorkerLoop& loop_;
   GzipCodec& gzip_;
-  const BackendOptions& options_;
+  std::shared_ptr<const BackendOptions> options_;  // never null
   BackendObserver& observer_;
   std::unordered_map<std::string, std::shared_ptr<Backend>> backends_;
 };

@@ -4,119 +4,220 @@
 #include <cassert>
 #include <utility>
 
+#include "router/forward/retry.h"
+
 namespace router {
 namespace {
+
+using Kind = ShardOutcome::Kind;
+
 constexpr milliseconds kDeadlineSlack{20};
+
+Kind KindOf(AttemptResult::Kind kind) {
+  switch (kind) {
+    case AttemptResult::Kind::kAccepted:
+      return Kind::kAccepted;
+    case AttemptResult::Kind::kPermanent:
+      return Kind::kPermanent;
+    case AttemptResult::Kind::kTransient:
+      return Kind::kTransient;
+    case AttemptResult::Kind::kThrottled:
+      return Kind::kThrottled;
+  }
+  return Kind::kTransient;
 }
 
-ExportCall::ExportCall(Forwarder& forwarder, std::shared_ptr<const Routes> routes, ExportSink& sink)
-    : forwarder_(forwarder), routes_(std::move(routes)), sink_(&sink) {}
+}  // namespace
+
+ExportCall::ExportCall(Forwarder& forwarder, TimePoint deadline, ExportSink& sink)
+    : forwarder_(forwarder), deadline_(deadline), sink_(&sink) {}
 
 // Only at shut-down are there sent shards left: nobody may call them any more.
 ExportCall::~ExportCall() {
   if (pending_ == 0) return;
   for (const auto& shard : shards_) {
-    if (!shard->is_done) shard->backend->Cancel(*shard, AttemptOutcome::kCancelled);
+    if (shard->state == Shard::State::kSent) shard->backend->Cancel(*shard, AttemptOutcome::kCancelled);
   }
 }
 
-void ExportCall::AddShard(std::uint16_t owner, std::size_t spans, std::shared_ptr<const Body> body,
-                          std::span<const std::uint8_t> frame) {
+void ExportCall::AddShard(std::shared_ptr<const Routes> routes, std::uint16_t owner, std::size_t spans,
+                          std::shared_ptr<const Body> body, std::span<const std::uint8_t> frame) {
   auto shard = std::make_unique<Shard>(*this);
-  shard->backend = routes_->backends[owner].get();
+  shard->routes = std::move(routes);
+  shard->backend = shard->routes->backends[owner].get();
   shard->body = std::move(body);
   shard->frame = frame;
   shard->is_compressed = frame[0] != 0;
   shard->spans = spans;
-  shard->index = shards_.size();
+  shard->outcome.spans = spans;
   shards_.push_back(std::move(shard));
-  outcomes_.push_back({.spans = spans});
+  ++pending_;
 }
 
-void ExportCall::Send(TimePoint deadline, TimePoint attempt_deadline) {
-  pending_ = shards_.size();
-  forwarder_.loop_.SetTimer(timer_, std::min(deadline, attempt_deadline));
+void ExportCall::AddRejected(ShardOutcome&& outcome) { rejected_.push_back(std::move(outcome)); }
+
+void ExportCall::Send() {
   for (const auto& shard : shards_) {
-    shard->deadline = attempt_deadline;
-    shard->backend->Send(*shard);
+    if (shard->state == Shard::State::kNew) SendShard(*shard);
   }
 }
 
-void ExportCall::Shard::OnAttemptDone(AttemptResult&& result) {
-  call_.OnShardDone(*this, std::move(result));
+void ExportCall::SendShard(Shard& shard) {
+  const TimePoint now = forwarder_.loop_.Now();
+  shard.deadline = now + AttemptTime(deadline_ - now, forwarder_.options_.attempt_timeout);
+  shard.is_retry = shard.was_processed_maybe;
+  shard.state = Shard::State::kSent;
+  forwarder_.loop_.SetTimer(shard.timer, shard.deadline);
+  shard.backend->Send(shard);
 }
 
-void ExportCall::OnShardDone(Shard& shard, AttemptResult&& result) {
-  ShardOutcome& outcome = outcomes_[shard.index];
-  switch (result.kind) {
-    case AttemptResult::Kind::kAccepted:
-      outcome.kind = ShardOutcome::Kind::kAccepted;
-      break;
-    case AttemptResult::Kind::kPermanent:
-      outcome.kind = ShardOutcome::Kind::kPermanent;
-      break;
-    case AttemptResult::Kind::kTransient:
-      outcome.kind = ShardOutcome::Kind::kTransient;
-      break;
-    case AttemptResult::Kind::kThrottled:
-      outcome.kind = ShardOutcome::Kind::kThrottled;
-      break;
-  }
+// ---- how an attempt ends --------------------------------------------------------------------------
+
+void ExportCall::OnAttemptDone(Shard& shard, AttemptResult&& result) {
+  shard.timer.Cancel();
+  ShardOutcome& outcome = shard.outcome;
+  outcome.kind = KindOf(result.kind);
   // The backend was told our deadline and keeps it by its own clock: its word may come before our timer's.
   const bool is_late = forwarder_.loop_.Now() + kDeadlineSlack >= shard.deadline;
   if (is_late && result.kind == AttemptResult::Kind::kTransient &&
       (result.code == GrpcCode::kDeadlineExceeded || result.code == GrpcCode::kCancelled)) {
-    outcome.kind = ShardOutcome::Kind::kTimedOut;
+    outcome.kind = Kind::kTimedOut;
   }
   outcome.code = result.code;
   outcome.rejected_spans = result.rejected_spans;
   outcome.message = std::move(result.message);
   outcome.retry_delay = result.retry_delay;
-  shard.is_done = true;
-  shard.body.reset();
-  --pending_;
-  FinishIfDone();
-}
-
-void ExportCall::GiveUp(Shard& shard, AttemptOutcome why, ShardOutcome::Kind kind) {
-  shard.backend->Cancel(shard, why);
-  shard.is_done = true;
-  shard.body.reset();
-  --pending_;
-  outcomes_[shard.index].kind = kind;
-  outcomes_[shard.index].message =
-      "backend " + shard.backend->endpoint().name + " did not answer in time";
-}
-
-void ExportCall::OnDeadline() {
-  for (const auto& shard : shards_) {
-    if (!shard->is_done) GiveUp(*shard, AttemptOutcome::kTimeout, ShardOutcome::Kind::kTimedOut);
+  shard.was_processed_maybe |= result.was_processed_maybe;
+  const bool is_final = outcome.kind == Kind::kAccepted || outcome.kind == Kind::kPermanent;
+  if (IsTooLargeForBackend(outcome) && shard.spans > 1 && sink_ != nullptr) {
+    forwarder_.RouteAnew(*this, shard, Forwarder::Cut::kHalves);
+  } else if (is_final || !result.may_retry) {
+    Finish(shard);
+  } else {
+    RetryOrFinish(shard);
   }
+}
+
+void ExportCall::OnTimer(Shard& shard) {
+  if (shard.state == Shard::State::kSent) {
+    OnAttemptTimeout(shard);
+  } else {
+    Resend(shard);
+  }
+}
+
+void ExportCall::OnAttemptTimeout(Shard& shard) {
+  shard.was_processed_maybe |= shard.is_on_wire();
+  shard.backend->Cancel(shard, AttemptOutcome::kTimeout);
+  shard.outcome.kind = Kind::kTimedOut;
+  shard.outcome.message = "backend " + shard.backend->endpoint().name + " did not answer in time";
+  RetryOrFinish(shard);
+}
+
+// ---- again ----------------------------------------------------------------------------------------
+
+void ExportCall::RetryOrFinish(Shard& shard) {
+  const bool is_old_route = shard.routes->table != forwarder_.routes_->table;
+  PauseOrFinish(shard, is_old_route ? milliseconds(0) : NextPause(shard));
+}
+
+void ExportCall::PauseOrFinish(Shard& shard, milliseconds pause) {
+  const TimePoint now = forwarder_.loop_.Now();
+  if (sink_ == nullptr || now + pause + kAttemptTimeMin >= deadline_) {
+    Finish(shard);
+    return;
+  }
+  shard.state = Shard::State::kPausing;
+  forwarder_.loop_.SetTimer(shard.timer, now + pause);
+}
+
+milliseconds ExportCall::NextPause(Shard& shard) {
+  shard.pause_max = NextPauseMax(shard.pause_max, shard.outcome.retry_delay);
+  return JitteredPause(shard.pause_max, shard.outcome.retry_delay, forwarder_.jitter_);
+}
+
+void ExportCall::Resend(Shard& shard) {
+  const bool is_new_route = shard.routes->table != forwarder_.routes_->table;
+  const bool has_successor = !shard.backend->is_usable() && forwarder_.routes_->has_fallback();
+  if (is_new_route || has_successor) {
+    forwarder_.RouteAnew(*this, shard, Forwarder::Cut::kAsNeeded);
+  } else if (shard.was_processed_maybe && !shard.backend->MayRetry()) {
+    RetryOrFinish(shard);
+  } else {
+    SendShard(shard);
+  }
+}
+
+void ExportCall::Replace(Shard& shard, std::size_t shards) {
+  for (std::size_t i = shards; i < shards_.size(); ++i) {
+    shards_[i]->was_processed_maybe = shard.was_processed_maybe;
+    shards_[i]->pause_max = shard.pause_max;
+  }
+  shard.state = Shard::State::kReplaced;
+  shard.body.reset();
+  --pending_;
+  Send();
   FinishIfDone();
+}
+
+void ExportCall::Forget(std::size_t shards, std::size_t rejected) {
+  pending_ -= shards_.size() - shards;
+  shards_.resize(shards);
+  rejected_.resize(rejected);
+}
+
+// ---- the end --------------------------------------------------------------------------------------
+
+void ExportCall::GiveUp(Shard& shard, AttemptOutcome why) {
+  if (shard.state == Shard::State::kSent) shard.backend->Cancel(shard, why);
+  shard.timer.Cancel();
+  shard.state = Shard::State::kDone;
+  shard.body.reset();
+  --pending_;
 }
 
 void ExportCall::Cancel() {
   sink_ = nullptr;
   for (const auto& shard : shards_) {
     shard->is_abandoned = true;
-    if (!shard->is_done && !shard->is_on_wire()) {
-      GiveUp(*shard, AttemptOutcome::kCancelled, ShardOutcome::Kind::kTransient);
-    }
+    const bool is_pausing = shard->state == Shard::State::kPausing;
+    const bool is_waiting = shard->state == Shard::State::kSent && !shard->is_on_wire();
+    if (is_pausing || is_waiting) GiveUp(*shard, AttemptOutcome::kCancelled);
   }
   FinishIfDone();
+}
+
+void ExportCall::Finish(Shard& shard) {
+  shard.state = Shard::State::kDone;
+  // What was delivered is needed once more if the client has to come back for the rest.
+  const bool is_kept = shard.outcome.kind == Kind::kAccepted && pending_ > 1 && forwarder_.HasMemoryToSpare();
+  if (!is_kept) shard.body.reset();
+  --pending_;
+  FinishIfDone();
+}
+
+std::vector<ShardOutcome> ExportCall::TakeOutcomes() {
+  std::vector<ShardOutcome> outcomes = std::move(rejected_);
+  outcomes.reserve(outcomes.size() + shards_.size());
+  for (const auto& shard : shards_) {
+    if (shard->state != Shard::State::kReplaced) outcomes.push_back(std::move(shard->outcome));
+  }
+  return outcomes;
 }
 
 void ExportCall::FinishIfDone() {
   if (pending_ > 0) return;
   Ledger& ledger = forwarder_.ledger_;
+  const std::vector<ShardOutcome> outcomes = TakeOutcomes();
   if (sink_ == nullptr) {
-    BookCancelled(outcomes_, ledger.spans);
+    BookCancelled(outcomes, ledger.spans);
     ledger.requests.in_flight.Subtract();
     ledger.requests.cancelled.Add();
   } else {
-    const Verdict verdict = Judge(outcomes_, forwarder_.OwnRetryDelay());
-    Book(outcomes_, verdict, ledger.spans);
+    const Verdict verdict = Judge(outcomes, forwarder_.OwnRetryDelay());
+    Book(outcomes, verdict, ledger.spans);
     BookRequest(verdict, ledger.requests);
+    if (verdict.refuse_reason.has_value()) forwarder_.RememberDelivered(*this);
     std::exchange(sink_, nullptr)->OnVerdict(verdict);
   }
   forwarder_.OnCallDone(*this);  // destroys this

@@ -1,8 +1,12 @@
 // ExportCall: one request in flight: its shards on their way, and the verdict when all are back.
 //
+// A shard that fails for now is sent again, alone, until the request's deadline: after a pause (full jitter, or
+// what the backend asked for), to the backend that owns it by then. Outcomes that leave open whether the backend
+// took the spans are repeated too: at least once, never lost.
 // Every call ends in exactly one way: OnVerdict() to its sink, or, after Cancel(), silence; and its spans are
 // booked in the ledger exactly once.
 // Thread safety: its worker only. Ownership: the Forwarder's; it destroys itself through it when all is done.
+// Source: rules §10 (option O4), GC-06…GC-12.
 #pragma once
 
 #include <list>
@@ -12,49 +16,56 @@
 
 #include "router/backend/backend.h"
 #include "router/forward/forwarder.h"
+#include "router/forward/shard.h"
 
 namespace router {
 
 class ExportCall {
  public:
-  ExportCall(Forwarder& forwarder, std::shared_ptr<const Routes> routes, ExportSink& sink);
+  ExportCall(Forwarder& forwarder, TimePoint deadline, ExportSink& sink);
   ~ExportCall();
 
-  // Before Send(): one shard for ring member `owner`.
-  void AddShard(std::uint16_t owner, std::size_t spans, std::shared_ptr<const Body> body,
-                std::span<const std::uint8_t> frame);
-  // Sends every shard. `deadline` is the request's, `attempt_deadline` not later than it.
-  void Send(TimePoint deadline, TimePoint attempt_deadline);
+  // One shard for ring member `owner` of `routes`. Before Send(), or while a shard is routed anew.
+  void AddShard(std::shared_ptr<const Routes> routes, std::uint16_t owner, std::size_t spans,
+                std::shared_ptr<const Body> body, std::span<const std::uint8_t> frame);
+  // One that no backend is asked about.
+  void AddRejected(ShardOutcome&& outcome);
+  // Sends what AddShard() has added since the last time.
+  void Send();
   void Cancel();
+
+  // Nothing is on its way (any more).
+  bool is_settled() const { return pending_ == 0; }
+  // Once, when it is.
+  std::vector<ShardOutcome> TakeOutcomes();
 
  private:
   friend class Forwarder;
+  friend class Shard;
 
-  class Shard final : public Attempt {
-   public:
-    explicit Shard(ExportCall& call) : call_(call) {}
-    void OnAttemptDone(AttemptResult&& result) override;
-
-    Backend* backend = nullptr;
-    std::size_t index = 0;  // of its outcome
-    bool is_done = false;
-
-   private:
-    ExportCall& call_;
-  };
-
-  void OnShardDone(Shard& shard, AttemptResult&& result);
-  void OnDeadline();
-  void GiveUp(Shard& shard, AttemptOutcome why, ShardOutcome::Kind kind);
+  void SendShard(Shard& shard);
+  void OnAttemptDone(Shard& shard, AttemptResult&& result);
+  void OnTimer(Shard& shard);
+  void OnAttemptTimeout(Shard& shard);
+  // It will be tried again, or this was its last word.
+  void RetryOrFinish(Shard& shard);
+  void PauseOrFinish(Shard& shard, milliseconds pause);
+  // How long to wait before the next attempt.
+  milliseconds NextPause(Shard& shard);
+  void Resend(Shard& shard);
+  // What was added since (`shards`, `rejected`) takes the place of `shard`; or is forgotten.
+  void Replace(Shard& shard, std::size_t shards);
+  void Forget(std::size_t shards, std::size_t rejected);
+  void GiveUp(Shard& shard, AttemptOutcome why);
+  void Finish(Shard& shard);
   void FinishIfDone();
 
   Forwarder& forwarder_;
-  const std::shared_ptr<const Routes> routes_;
+  const TimePoint deadline_;
   ExportSink* sink_;  // null after Cancel()
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::vector<ShardOutcome> outcomes_;  // of shards_, by index
+  std::vector<ShardOutcome> rejected_;
   std::size_t pending_ = 0;
-  MemberTimer<ExportCall, &ExportCall::OnDeadline> timer_{*this};
   std::list<std::unique_ptr<ExportCall>>::iterator position_;
 };
 

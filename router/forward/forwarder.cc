@@ -7,6 +7,10 @@
 #include "router/forward/export_call.h"
 
 namespace router {
+namespace {
+// A shard was a request once: larger than that it cannot be.
+constexpr std::size_t kShardBytesBound = std::size_t{1} << 30;
+}  // namespace
 
 Forwarder::Forwarder(WorkerLoop& loop, MemoryAccount& memory, GzipCodec& gzip, Ledger& ledger,
                      const ForwarderOptions& options)
@@ -36,12 +40,16 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
   if (const auto error = index_.Parse(body.bytes(), limits)) {
     return RejectWire(*error);
   }
-  const std::size_t spans = index_.span_count();
-  if (spans == 0) {
+  const std::size_t all = index_.span_count();
+  if (all == 0) {
     index_.Clear();
     return Verdict{};
   }
-  ledger_.spans.received.Add(spans);
+  const bool may_be_replay = !delivered_.IsEmpty(loop_.Now());
+  const std::size_t suppressed = may_be_replay ? delivered_.Find(index_, &is_delivered_) : 0;
+  const std::size_t spans = all - suppressed;
+  ledger_.spans.received.Add(all);
+  ledger_.spans.suppressed.Add(suppressed);
   ledger_.spans.in_flight.Add(spans);
 
   // From here on every way out books the spans.
@@ -51,31 +59,33 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
     index_.Clear();
     return verdict;
   };
+  if (spans == 0) return book_all(Verdict{});
+  if (loop_.Now() >= deadline) return book_all(Expiry("the deadline passed before the spans were sent"));
   if (routes_ == nullptr || routes_->ring().empty()) {
     return book_all(Refuse(RefuseReason::kNoBackend, "no backend is known yet"));
   }
 
-  plan_.Build(index_, routes_->ring(), options_.shard_bytes_max);
+  plan_.Build(index_, *routes_, options_.shard_bytes_max, suppressed > 0 ? &is_delivered_ : nullptr);
   ledger_.invalid_trace_ids.Add(plan_.invalid_trace_ids());
-  auto call = std::make_unique<ExportCall>(*this, routes_, sink);
-  if (const auto owner = plan_.PassThroughOwner()) {
-    if (!AddShard(*call, *owner, spans, std::move(body))) {
-      return book_all(Refuse(RefuseReason::kOverload, "the memory budget is full"));
-    }
-  } else if (auto verdict = SplitInto(*call, body)) {
+  ledger_.failover_spans.Add(plan_.failover_spans());
+  auto call = std::make_unique<ExportCall>(*this, deadline, sink);
+  const auto sole_owner = plan_.PassThroughOwner();
+  if (auto verdict = sole_owner ? PassThrough(*call, *sole_owner, std::move(body))
+                                : SplitInto(*call, body.size())) {
     return book_all(*std::move(verdict));
   }
   plan_.Clear();
   index_.Clear();
   ledger_.shards.Add(call->shards_.size());
-
-  TimePoint attempt_deadline = deadline;
-  if (options_.attempt_timeout > milliseconds(0)) {
-    attempt_deadline = std::min(deadline, loop_.Now() + options_.attempt_timeout);
+  if (call->is_settled()) {
+    const std::vector<ShardOutcome> outcomes = call->TakeOutcomes();
+    Verdict verdict = Judge(outcomes, OwnRetryDelay());
+    Book(outcomes, verdict, ledger_.spans);
+    return verdict;
   }
   ExportCall& started = *calls_.emplace_back(std::move(call));
   started.position_ = std::prev(calls_.end());
-  started.Send(deadline, attempt_deadline);
+  started.Send();
   return &started;
 }
 
@@ -90,10 +100,10 @@ Verdict Forwarder::RejectWire(WireError error) const {
                    std::move(message));
 }
 
-std::optional<Verdict> Forwarder::SplitInto(ExportCall& call, const Body& body) {
+std::optional<Verdict> Forwarder::SplitInto(ExportCall& call, std::size_t body_bytes) {
   Splitter& splitter = plan_.splitter();
   if (splitter.total_bytes() > kEgressRatioFloorBytes &&
-      splitter.total_bytes() / kEgressRatioMax > body.size()) {
+      splitter.total_bytes() / kEgressRatioMax > body_bytes) {
     return Rejection(GrpcCode::kResourceExhausted, RejectIndex(RejectReason::kTooLarge),
                      "split over its backends the request would grow more than 16-fold: send "
                      "fewer traces per large resource");
@@ -103,6 +113,7 @@ std::optional<Verdict> Forwarder::SplitInto(ExportCall& call, const Body& body) 
   outputs_.assign(plan_.shard_count(), nullptr);
   for (const std::uint16_t shard : splitter.present_shards()) {
     Body& part = parts.emplace_back(memory_);
+    if (plan_.OwnerOf(shard) == ShardPlan::kNobody || IsTooLarge(shard)) continue;
     if (!part.Reserve(splitter.shard_bytes(shard))) {
       return Refuse(RefuseReason::kOverload, "the memory budget is full");
     }
@@ -112,11 +123,40 @@ std::optional<Verdict> Forwarder::SplitInto(ExportCall& call, const Body& body) 
   splitter.Write(outputs_);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::uint16_t shard = splitter.present_shards()[i];
-    if (!AddShard(call, plan_.OwnerOf(shard), splitter.shard_spans(shard), std::move(parts[i]))) {
+    const std::uint16_t owner = plan_.OwnerOf(shard);
+    if (owner == ShardPlan::kNobody) continue;
+    if (IsTooLarge(shard)) {
+      AddTooLarge(call, splitter.shard_bytes(shard));
+    } else if (!AddShard(call, owner, splitter.shard_spans(shard), std::move(parts[i]))) {
       return Refuse(RefuseReason::kOverload, "the memory budget is full");
     }
   }
   return std::nullopt;
+}
+
+// A shard within the limit, or of several spans, may always be sent.
+bool Forwarder::IsTooLarge(std::uint16_t shard) {
+  const Splitter& splitter = plan_.splitter();
+  return splitter.shard_spans(shard) == 1 && splitter.shard_bytes(shard) > options_.shard_bytes_max;
+}
+
+std::optional<Verdict> Forwarder::PassThrough(ExportCall& call, std::uint16_t owner, Body body) {
+  if (body.size() > options_.shard_bytes_max) {
+    AddTooLarge(call, body.size());
+  } else if (!AddShard(call, owner, index_.span_count(), std::move(body))) {
+    return Refuse(RefuseReason::kOverload, "the memory budget is full");
+  }
+  return std::nullopt;
+}
+
+void Forwarder::AddTooLarge(ExportCall& call, std::size_t bytes) {
+  call.AddRejected({.kind = ShardOutcome::Kind::kPermanent,
+                    .code = GrpcCode::kResourceExhausted,
+                    .spans = 1,
+                    .reason = RejectReason::kTooLarge,
+                    .message = "a span of " + std::to_string(bytes) +
+                               " bytes with its resource is larger than a backend takes "
+                               "(spanring.backend.max_request_bytes)"});
 }
 
 bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body) {
@@ -127,8 +167,72 @@ bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t span
   }
   auto shared = std::make_shared<Body>(std::move(body));
   const std::span<const std::uint8_t> frame = shared->FrameAsGrpc(options_.compress);
-  call.AddShard(owner, spans, std::move(shared), frame);
+  call.AddShard(routes_, owner, spans, std::move(shared), frame);
   return true;
+}
+
+// ---- a second time --------------------------------------------------------------------------------
+
+void Forwarder::RouteAnew(ExportCall& call, Shard& shard, Cut cut) {
+  const bool is_replaced = !routes_->ring().empty() && ReplaceShard(call, shard, cut);
+  plan_.Clear();
+  index_.Clear();
+  if (is_replaced) return;
+  // The same bytes would be refused again.
+  if (cut == Cut::kHalves) return call.Finish(shard);
+  call.PauseOrFinish(shard, call.NextPause(shard));
+}
+
+bool Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut cut) {
+  Body plain(memory_);
+  if (!IndexShard(shard, &plain)) return false;
+  const std::size_t bytes = index_.body().size();
+  const std::size_t bytes_max =
+      cut == Cut::kHalves ? std::min(options_.shard_bytes_max, bytes / 2) : options_.shard_bytes_max;
+  plan_.Build(index_, *routes_, bytes_max);
+  if (const auto owner = plan_.PassThroughOwner(); owner && cut == Cut::kAsNeeded) {
+    shard.routes = routes_;
+    shard.backend = routes_->backends[*owner].get();
+    CountRerouted(shard.spans);
+    call.SendShard(shard);
+    return true;
+  }
+  const std::size_t shards_before = call.shards_.size();
+  const std::size_t rejected_before = call.rejected_.size();
+  if (SplitInto(call, bytes)) {
+    call.Forget(shards_before, rejected_before);
+    return false;
+  }
+  if (cut == Cut::kAsNeeded) CountRerouted(shard.spans);
+  ledger_.shards.Add(call.shards_.size() - shards_before);
+  call.Replace(shard, shards_before);
+  return true;
+}
+
+void Forwarder::CountRerouted(std::size_t spans) {
+  ledger_.rerouted_spans.Add(spans);
+  ledger_.failover_spans.Add(plan_.failover_spans());
+}
+
+bool Forwarder::IndexShard(const Shard& shard, Body* plain) {
+  std::span<const std::uint8_t> message = shard.frame.subspan(Body::kHeadroomBytes);
+  if (shard.is_compressed) {
+    const InflateLimits limits{.output_bytes_max = kShardBytesBound};
+    if (gzip_.Inflate(message, limits, *plain)) return false;
+    message = plain->bytes();
+  }
+  return !index_.Parse(message, {.spans_max = options_.spans_max, .check_utf8 = false}).has_value();
+}
+
+void Forwarder::RememberDelivered(const ExportCall& call) {
+  for (const auto& shard : call.shards_) {
+    const bool is_delivered = shard->state == Shard::State::kDone &&
+                              shard->outcome.kind == ShardOutcome::Kind::kAccepted &&
+                              shard->outcome.rejected_spans == 0 && shard->body != nullptr;
+    Body plain(memory_);
+    if (is_delivered && IndexShard(*shard, &plain)) delivered_.Remember(index_, loop_.Now());
+    index_.Clear();
+  }
 }
 
 void Forwarder::Cancel(ExportCall& call) { call.Cancel(); }

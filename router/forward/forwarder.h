@@ -1,7 +1,7 @@
 // Forwarder: takes one whole request body, sends every span to the owner of its trace, and gives one verdict.
 //
 // The data path in one function, Start(): index → owners → split → compress → send. What happens afterwards is
-// ExportCall's.
+// ExportCall's, which comes back with RouteAnew() for a shard that must go elsewhere.
 // Thread safety: its worker only.
 // Ownership: owns every ExportCall from Start() to its end, also when the client has gone.
 // Cost: per request a constant number of allocations and one copy per backend; per span none.
@@ -20,15 +20,17 @@
 #include "router/base/body.h"
 #include "router/base/worker_loop.h"
 #include "router/codec/gzip.h"
+#include "router/forward/delivered_spans.h"
 #include "router/forward/ledger.h"
-#include "router/forward/verdict.h"
 #include "router/forward/shard_plan.h"
+#include "router/forward/verdict.h"
 #include "router/otlp/span_index.h"
 #include "router/routing/routing_table.h"
 
 namespace router {
 
 class ExportCall;
+class Shard;
 
 // Who waits for the verdict.
 class ExportSink {
@@ -55,6 +57,8 @@ class Forwarder {
             const ForwarderOptions& options);
   ~Forwarder();
 
+  // Holds for the requests that come.
+  void SetOptions(const ForwarderOptions& options) { options_ = options; }
   void SetRoutes(std::shared_ptr<const Routes> routes) { routes_ = std::move(routes); }
 
   // Routes `body`, an ExportTraceServiceRequest. Either the verdict is known at once (nothing was sent), or the
@@ -62,7 +66,7 @@ class Forwarder {
   // received by the caller; its spans are counted here.
   std::variant<Verdict, ExportCall*> Start(Body body, TimePoint deadline, ExportSink& sink);
 
-  // The client no longer waits: shards on the wire finish, nothing new is sent, the sink hears nothing.
+  // The client no longer waits: shards on the wire finish, nothing is sent again, the sink hears nothing.
   void Cancel(ExportCall& call);
 
   // What to tell a client that should come back, when no backend said when.
@@ -74,24 +78,40 @@ class Forwarder {
 
  private:
   friend class ExportCall;
+  enum class Cut { kAsNeeded, kHalves };
+
   Verdict RejectWire(WireError error) const;
-  std::optional<Verdict> SplitInto(ExportCall& call, const Body& body);
+  // Both: nothing, or why it could not be done.
+  std::optional<Verdict> SplitInto(ExportCall& call, std::size_t body_bytes);
+  std::optional<Verdict> PassThrough(ExportCall& call, std::uint16_t owner, Body body);
   // Compresses and frames one body. False: the memory budget is full.
   [[nodiscard]] bool AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body);
+  bool IsTooLarge(std::uint16_t shard);
+  void AddTooLarge(ExportCall& call, std::size_t bytes);
+  // Sends what `shard` holds to whoever owns it now, in as many parts as that takes; or lets it pause.
+  void RouteAnew(ExportCall& call, Shard& shard, Cut cut);
+  bool ReplaceShard(ExportCall& call, Shard& shard, Cut cut);
+  void CountRerouted(std::size_t spans);
+  // Indexes the bytes of a shard, inflated into `plain` if need be. False: no memory.
+  [[nodiscard]] bool IndexShard(const Shard& shard, Body* plain);
+  void RememberDelivered(const ExportCall& call);
+  bool HasMemoryToSpare() const { return memory_.budget().used() < memory_.budget().limit() / 2; }
   void OnCallDone(ExportCall& call);
 
   WorkerLoop& loop_;
   MemoryAccount& memory_;
   GzipCodec& gzip_;
   Ledger& ledger_;
-  const ForwarderOptions options_;
+  ForwarderOptions options_;
   std::shared_ptr<const Routes> routes_;
   std::list<std::unique_ptr<ExportCall>> calls_;
   std::minstd_rand jitter_;
+  DeliveredSpans delivered_;
 
   // Scratch of one Start().
   SpanIndex index_;
   ShardPlan plan_;
+  std::vector<bool> is_delivered_;
   std::vector<std::uint8_t*> outputs_;
 };
 

@@ -16,32 +16,52 @@ constexpr std::size_t kScratchSpansKept = 256 * 1024;
 
 }  // namespace
 
-void ShardPlan::Build(const SpanIndex& index, const Ring& ring, std::size_t shard_bytes_max) {
-  assert(index.span_count() > 0 && !ring.empty());
-  FindOwners(index, ring);
+void ShardPlan::Build(const SpanIndex& index, const Routes& routes, std::size_t shard_bytes_max,
+                      const std::vector<bool>* delivered) {
+  assert(index.span_count() > 0 && !routes.ring().empty());
+  FindOwners(index, routes);
+  // One more than the ring has: the owner of what is not sent.
+  const std::size_t owners = routes.ring().size() + (delivered != nullptr ? 1 : 0);
+  if (delivered != nullptr) {
+    for (std::size_t i = 0; i < owners_.size(); ++i) {
+      if ((*delivered)[i]) owners_[i] = static_cast<std::uint16_t>(routes.ring().size());
+    }
+  }
   // No shard is larger than the body it comes from.
   const bool fits = index.body().size() <= shard_bytes_max;
   pass_through_ = fits || index.span_count() == 1 ? Splitter::SoleOwner(owners_) : std::nullopt;
   if (pass_through_.has_value()) return;
   if (fits) {
-    owner_of_shard_.resize(ring.size());
+    owner_of_shard_.resize(owners);
     std::iota(owner_of_shard_.begin(), owner_of_shard_.end(), std::uint16_t{0});
-    splitter_.Plan(index, owners_, owner_of_shard_.size());
-    return;
+    splitter_.Plan(index, owners_, owners);
+  } else {
+    Cut(index, owners, shard_bytes_max);
+    splitter_.Plan(index, shards_, owner_of_shard_.size());
   }
-  Cut(index, ring.size(), shard_bytes_max);
-  splitter_.Plan(index, shards_, owner_of_shard_.size());
+  if (delivered != nullptr) {
+    const auto nobody = static_cast<std::uint16_t>(routes.ring().size());
+    std::replace(owner_of_shard_.begin(), owner_of_shard_.end(), nobody, kNobody);
+  }
 }
 
-void ShardPlan::FindOwners(const SpanIndex& index, const Ring& ring) {
+void ShardPlan::FindOwners(const SpanIndex& index, const Routes& routes) {
+  const Ring& ring = routes.ring();
   const std::size_t spans = index.span_count();
   owners_.resize(spans);
   invalid_trace_ids_ = 0;
+  failover_spans_ = 0;
   // Hashing each ID costs less than finding out that it is the one before: no branch to mispredict, and the
   // loads of neighbouring spans overlap.
   for (std::size_t i = 0; i < spans; ++i) {
     owners_[i] = ring.OwnerOf(index.trace_id(i));
     invalid_trace_ids_ += index.has_valid_trace_id(i) ? 0 : 1;
+  }
+  if (!routes.has_fallback()) return;
+  for (std::size_t i = 0; i < spans; ++i) {
+    const std::uint16_t now = routes.OwnerOf(index.trace_id(i));
+    failover_spans_ += now != owners_[i] ? 1 : 0;
+    owners_[i] = now;
   }
 }
 

@@ -66,14 +66,17 @@ Verdict Refusal(RefuseReason reason, std::string message, milliseconds retry_del
           .refuse_reason = reason};
 }
 
+Verdict Expiry(std::string message) {
+  return {.code = GrpcCode::kDeadlineExceeded,
+          .message = std::move(message),
+          .refuse_reason = RefuseReason::kDeadline};
+}
+
 Verdict Judge(std::span<const ShardOutcome> shards, milliseconds own_delay) {
   if (const ShardOutcome* worst = WorstRetryable(shards)) {
-    Verdict verdict = Refusal(ReasonOf(worst->kind), MessageOf(worst->message, worst->code), own_delay);
-    if (worst->kind == Kind::kTimedOut) {
-      verdict.code = GrpcCode::kDeadlineExceeded;
-      verdict.retry_delay.reset();
-      return verdict;
-    }
+    std::string message = MessageOf(worst->message, worst->code);
+    if (worst->kind == Kind::kTimedOut) return Expiry(std::move(message));
+    Verdict verdict = Refusal(ReasonOf(worst->kind), std::move(message), own_delay);
     std::optional<milliseconds> longest;
     for (const ShardOutcome& shard : shards) {
       // A final refusal may carry a delay too; it says nothing about when the others are ready.
@@ -93,7 +96,10 @@ Verdict Judge(std::span<const ShardOutcome> shards, milliseconds own_delay) {
   }
   if (!is_all_permanent) return {.partial = std::move(partial)};
   const GrpcCode code = CodeOfMostSpans(shards);
-  return Rejection(code, RejectIndex(RejectReason::kBackend, code),
+  const bool is_ours = std::all_of(shards.begin(), shards.end(), [](const auto& shard) {
+    return shard.reason != RejectReason::kBackend;
+  });
+  return Rejection(code, is_ours ? RejectIndex(shards.front().reason) : RejectIndex(RejectReason::kBackend, code),
                    MessageOf(std::move(partial.message), code));
 }
 
@@ -109,7 +115,7 @@ void Book(std::span<const ShardOutcome> shards, const Verdict& verdict, LedgerCo
     } else if (shard.kind == Kind::kAccepted) {
       spans.rejected[RejectIndex(RejectReason::kPartialSuccess)].Add(rejected);
     } else {
-      spans.rejected[RejectIndex(RejectReason::kBackend, shard.code)].Add(rejected);
+      spans.rejected[RejectIndex(shard.reason, shard.code)].Add(rejected);
     }
   }
 }

@@ -31,6 +31,7 @@ struct ShardOutcome {
   GrpcCode code = GrpcCode::kOk;
   std::uint64_t spans = 0;
   std::uint64_t rejected_spans = 0;  // of an accepted shard
+  RejectReason reason = RejectReason::kBackend;  // of a permanent one: the backend's, or ours (kTooLarge)
   std::string message = {};
   std::optional<milliseconds> retry_delay = {};
 };
@@ -48,6 +49,8 @@ struct Verdict {
 // For what ends before there are shards.
 Verdict Rejection(GrpcCode code, std::size_t reject_index, std::string message);
 Verdict Refusal(RefuseReason reason, std::string message, milliseconds retry_delay);
+// The deadline has passed.
+Verdict Expiry(std::string message);
 
 // `own_delay` is the RetryInfo when no backend gave one. REQUIRES: !shards.empty().
 Verdict Judge(std::span<const ShardOutcome> shards, milliseconds own_delay);

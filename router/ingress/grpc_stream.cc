@@ -22,12 +22,6 @@ Verdict TooLarge(std::size_t limit_bytes) {
                        "max_recv_msg_size_mib");
 }
 
-Verdict DeadlineExceeded(std::string message) {
-  return {.code = GrpcCode::kDeadlineExceeded,
-          .message = std::move(message),
-          .refuse_reason = RefuseReason::kDeadline};
-}
-
 }  // namespace
 
 GrpcStream::GrpcStream(IngressContext& context, ServerStream& stream)
@@ -90,7 +84,7 @@ void GrpcStream::BeginExport() {
   }
   const milliseconds budget = RequestBudget(head_.timeout, context_.options.deadline);
   if (budget <= milliseconds(0)) {
-    EndEarly(DeadlineExceeded("the deadline had passed when the request arrived"));
+    EndEarly(Expiry("the deadline had passed when the request arrived"));
     return;
   }
   deadline_ = context_.loop.Now() + budget;
@@ -190,7 +184,7 @@ bool GrpcStream::Inflate(Body* plain) {
 }
 
 void GrpcStream::OnDeadline() {
-  EndEarly(DeadlineExceeded("the request did not arrive within its deadline"));
+  EndEarly(Expiry("the request did not arrive within its deadline"));
 }
 
 void GrpcStream::OnVerdict(const Verdict& verdict) {

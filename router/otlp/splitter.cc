@@ -131,6 +131,7 @@ void Splitter::Write(std::span<std::uint8_t* const> out) {
   if (!present_.empty()) {
     Shard& first = shards_[present_[0]];
     for (const SpanIndex::Range& part : index_->request_parts()) {
+      if (first.out == nullptr) break;
       first.out = Append(first.out, body + part.begin, part.size());
     }
   }
@@ -151,7 +152,7 @@ void Splitter::Write(std::span<std::uint8_t* const> out) {
   }
 #ifndef NDEBUG
   for (const std::uint16_t shard : present_) {
-    assert(shards_[shard].out == out[shard] + shards_[shard].bytes);
+    assert(out[shard] == nullptr || shards_[shard].out == out[shard] + shards_[shard].bytes);
   }
 #endif
 }
@@ -160,6 +161,7 @@ void Splitter::OpenGroup(const SpanIndex::Group& group, std::span<const SpanInde
                          const Piece& piece) {
   const std::uint8_t* const body = index_->body().data();
   std::uint8_t* out = shards_[piece.shard].out;
+  if (out == nullptr) return;
   out = wire::WriteVarint(out, group.tag);
   out = wire::WriteVarint(out, piece.content_bytes);
   for (std::uint32_t i = group.part_begin; i < group.part_end; ++i) {
@@ -180,6 +182,7 @@ void Splitter::CopySpans(const SpanIndex::Group& scope) {
          ++i) {
       end = spans[i].field.end;
     }
+    if (shards_[shard].out == nullptr) continue;
     shards_[shard].out = Append(shards_[shard].out, body + begin, end - begin);
   }
 }

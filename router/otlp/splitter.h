@@ -49,7 +49,7 @@ class Splitter {
   // Shards that have spans, in the order of their first span.
   std::span<const std::uint16_t> present_shards() const { return present_; }
 
-  // Writes shard_bytes(s) bytes to out[s]; out[s] of a shard without spans is not used. May be
+  // Writes shard_bytes(s) bytes to out[s], unless it is null: then the shard is left out. May be
   // called again. REQUIRES: out.size() == shard_count(); the index and shard_of_span of Plan()
   // still live.
   void Write(std::span<std::uint8_t* const> out);

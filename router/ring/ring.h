@@ -30,6 +30,7 @@ struct RingOptions {
   // These two are of kSpanring only; the Collector's rings ignore them.
   std::uint32_t slots_log2 = 18;  // 16..22; 20 for more than 256 members
   std::uint64_t seed = 0;
+  bool operator==(const RingOptions&) const = default;
 };
 
 class Ring {

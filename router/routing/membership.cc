@@ -11,22 +11,39 @@ bool Membership::SetKnown(std::vector<BackendEndpoint> endpoints) {
   const auto is_unknown = [&](const std::string& name) { return !names.contains(name); };
   std::erase_if(joined_, is_unknown);
   std::erase_if(unheard_, is_unknown);
+  std::erase_if(down_, [&](const auto& entry) { return is_unknown(entry.first); });
   if (known_.empty() && !is_settled_) unheard_ = names;
   known_ = std::move(endpoints);
   names_ = std::move(names);
+  // The last one waited for may just have been removed.
+  if (!is_settled_ && unheard_.empty()) Settle();
   return true;
 }
 
-bool Membership::OnConnected(const std::string& name) { return Report(name, true); }
-
-bool Membership::OnConnectFailed(const std::string& name) { return Report(name, false); }
-
-bool Membership::Report(const std::string& name, bool is_connected) {
+bool Membership::OnReady(std::size_t worker, const std::string& name) {
   if (!names_.contains(name)) return false;  // a late word about a member that was removed
-  const bool is_new = is_connected && joined_.insert(name).second;
+  bool is_change = joined_.insert(name).second;
+  if (const auto found = down_.find(name); found != down_.end()) {
+    found->second.erase(worker);
+    if (found->second.empty()) {
+      down_.erase(found);
+      is_change = true;
+    }
+  }
+  return Heard(name) || (is_settled_ && is_change);
+}
+
+bool Membership::OnDown(std::size_t worker, const std::string& name) {
+  if (!names_.contains(name)) return false;
+  std::set<std::size_t>& workers = down_[name];
+  const bool is_change = workers.empty() && joined_.contains(name);
+  workers.insert(worker);
+  return Heard(name) || (is_settled_ && is_change);
+}
+
+bool Membership::Heard(const std::string& name) {
   unheard_.erase(name);
-  if (!is_settled_) return unheard_.empty() && Settle();
-  return is_new;
+  return !is_settled_ && unheard_.empty() && Settle();
 }
 
 bool Membership::Settle() {

@@ -6,18 +6,35 @@
 #include "router/base/log.h"
 
 namespace router {
+namespace {
+
+Result<Ring> BuildRing(const std::vector<BackendEndpoint>& endpoints, const RingOptions& options,
+                       const Ring& previous) {
+  std::vector<RingMember> members;
+  members.reserve(endpoints.size());
+  for (const BackendEndpoint& endpoint : endpoints) members.push_back({.endpoint = endpoint.ring_name});
+  std::sort(members.begin(), members.end(),
+            [](const RingMember& a, const RingMember& b) { return a.endpoint < b.endpoint; });
+  const auto has_same_name = [](const RingMember& a, const RingMember& b) { return a.endpoint == b.endpoint; };
+  if (std::equal(members.begin(), members.end(), previous.members().begin(), previous.members().end(),
+                 has_same_name)) {
+    return previous;
+  }
+  return Ring::Build(std::move(members), options);
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const RoutingTable>> BuildRoutingTable(const Membership& membership,
                                                               const RingOptions& options,
-                                                              std::uint64_t generation) {
+                                                              const RoutingTable& previous) {
   const std::vector<BackendEndpoint> joined = membership.Joined();
-  std::vector<RingMember> members;
-  members.reserve(joined.size());
-  for (const BackendEndpoint& endpoint : joined) members.push_back({.endpoint = endpoint.ring_name});
-  Result<Ring> ring = Ring::Build(std::move(members), options);
+  const bool is_same_kind = options == previous.options;
+  Result<Ring> ring = BuildRing(joined, options, is_same_kind ? previous.ring : Ring());
   if (!ring) return tl::unexpected(ring.error());
   auto table = std::make_shared<RoutingTable>();
-  table->generation = generation;
+  table->generation = previous.generation + 1;
+  table->options = options;
   table->known = membership.known();
   table->ring = *std::move(ring);
   for (const RingMember& member : table->ring.members()) {
@@ -26,6 +43,19 @@ Result<std::shared_ptr<const RoutingTable>> BuildRoutingTable(const Membership& 
           return endpoint.ring_name == member.endpoint;
         });
     table->owner_names.push_back(found->name);
+  }
+  std::vector<BackendEndpoint> up = joined;
+  std::erase_if(up, [&](const BackendEndpoint& endpoint) { return membership.is_down(endpoint.name); });
+  if (up.empty() || up.size() == joined.size()) return table;
+  Result<Ring> fallback = BuildRing(up, options, is_same_kind ? previous.fallback : Ring());
+  if (!fallback) return tl::unexpected(fallback.error());
+  table->fallback = *std::move(fallback);
+  const std::vector<RingMember>& members = table->ring.members();
+  for (const RingMember& member : table->fallback.members()) {
+    const auto found = std::lower_bound(
+        members.begin(), members.end(), member,
+        [](const RingMember& a, const RingMember& b) { return a.endpoint < b.endpoint; });
+    table->fallback_owners.push_back(static_cast<std::uint16_t>(found - members.begin()));
   }
   return table;
 }
@@ -39,19 +69,30 @@ TableUpdater::TableUpdater(boost::asio::io_context& control, const RingOptions& 
       rebuild_timer_(control) {}
 
 void TableUpdater::SetEndpoints(std::vector<BackendEndpoint> endpoints) {
+  if (Know(std::move(endpoints))) RebuildSoon();
+}
+
+bool TableUpdater::Know(std::vector<BackendEndpoint> endpoints) {
   const bool is_first = membership_.known().empty();
-  if (!membership_.SetKnown(std::move(endpoints))) return;
-  RebuildSoon();
+  if (!membership_.SetKnown(std::move(endpoints))) return false;
   if (is_first && !membership_.is_settled()) {
     settle_timer_.expires_after(settle_);
     settle_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error && membership_.Settle()) RebuildSoon();
     });
   }
+  return true;
 }
 
-void TableUpdater::OnBackendState(const std::string& name, bool is_ready) {
-  if (is_ready ? membership_.OnConnected(name) : membership_.OnConnectFailed(name)) RebuildSoon();
+void TableUpdater::SetRingOptions(const RingOptions& options,
+                                  std::vector<BackendEndpoint> endpoints) {
+  options_ = options;
+  Know(std::move(endpoints));
+  RebuildSoon();
+}
+
+void TableUpdater::OnBackendState(std::size_t worker, const std::string& name, bool is_ready) {
+  if (is_ready ? membership_.OnReady(worker, name) : membership_.OnDown(worker, name)) RebuildSoon();
 }
 
 void TableUpdater::RebuildSoon() {
@@ -74,7 +115,7 @@ void TableUpdater::RebuildSoon() {
 }
 
 void TableUpdater::Rebuild() {
-  auto table = BuildRoutingTable(membership_, options_, table_->generation + 1);
+  auto table = BuildRoutingTable(membership_, options_, *table_);
   if (!table) {
     spdlog::error("the ring stays as it is: {}", table.error().message);
     return;

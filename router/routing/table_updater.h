@@ -20,9 +20,10 @@
 namespace router {
 
 // Builds the snapshot for one state of the membership.
+// A ring that `previous` has already is copied and not built again.
 Result<std::shared_ptr<const RoutingTable>> BuildRoutingTable(const Membership& membership,
                                                               const RingOptions& options,
-                                                              std::uint64_t generation);
+                                                              const RoutingTable& previous);
 
 class TableUpdater {
  public:
@@ -33,19 +34,24 @@ class TableUpdater {
   TableUpdater(boost::asio::io_context& control, const RingOptions& options, milliseconds settle,
                Publish publish);
 
+  // Another ring over the same backends. `endpoints` are those known, with the names that this ring hashes: both
+  // change in one table.
+  void SetRingOptions(const RingOptions& options, std::vector<BackendEndpoint> endpoints);
   void SetEndpoints(std::vector<BackendEndpoint> endpoints);
-  // A worker's backend connected, or could not.
-  void OnBackendState(const std::string& name, bool is_ready);
+  // A worker's backend became ready, or went down.
+  void OnBackendState(std::size_t worker, const std::string& name, bool is_ready);
 
   // Never null.
   const std::shared_ptr<const RoutingTable>& table() const { return table_; }
 
  private:
+  // True: the table must be built anew.
+  bool Know(std::vector<BackendEndpoint> endpoints);
   // Now, or when enough time has passed since the last time.
   void RebuildSoon();
   void Rebuild();
 
-  const RingOptions options_;
+  RingOptions options_;
   const milliseconds settle_;
   const Publish publish_;
   boost::asio::steady_timer settle_timer_;

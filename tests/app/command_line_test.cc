@@ -214,7 +214,7 @@ TEST_F(CommandLineTest, SigtermDrainsAndPrintsTheLedger) {
   EXPECT_EQ(process->WaitForExit(kPatience), 0);
   AwaitEndOfOutput(*process);
   EXPECT_THAT(process->LastLines(1),
-              testing::ElementsAre(HasSubstr("spans: received 0 = forwarded 0 + rejected 0 + refused 0 + "
+              testing::ElementsAre(HasSubstr("spans: received 0 = forwarded 0 + suppressed 0 + rejected 0 + refused 0 + "
                                              "cancelled 0 + in flight 0")));
 }
 

@@ -30,8 +30,8 @@ class WorkerTest : public testing::Test, private WorkerListener {
                                       .address = backend_.address()};
     Membership membership;
     membership.SetKnown({endpoint});
-    membership.OnConnected(endpoint.name);
-    worker_->SetTable(*BuildRoutingTable(membership, {}, 1));
+    membership.OnReady(0, endpoint.name);
+    worker_->SetTable(*BuildRoutingTable(membership, {}, {}));
     ASSERT_TRUE(RunUntil([&] { return ready_.load() == 1; }));
     boost::asio::ip::tcp::acceptor listening(loop_.io(), {boost::asio::ip::address_v4::loopback(), 0});
     client_ = std::make_unique<Http2Client>(listening.local_endpoint().port());
@@ -63,7 +63,7 @@ class WorkerTest : public testing::Test, private WorkerListener {
   std::unique_ptr<Http2Client> client_;
 
  private:
-  void OnBackendState(std::string, bool is_ready) override { ready_ += is_ready ? 1 : 0; }
+  void OnBackendState(std::size_t, std::string, bool is_ready) override { ready_ += is_ready ? 1 : 0; }
   void OnBackends(std::size_t, Telemetry::BackendList) override {}
   std::atomic<int> ready_{0};
 };

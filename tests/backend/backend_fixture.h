@@ -57,7 +57,7 @@ class BackendTest : public ::testing::Test, public BackendObserver {
     address_ = server_->address();
   }
   void Open() {
-    backend_ = std::make_shared<Backend>(loop_, gzip_, options_,
+    backend_ = std::make_shared<Backend>(loop_, gzip_, std::make_shared<const BackendOptions>(options_),
                                          BackendEndpoint{"b:1", "b:1", address_}, *this);
     backend_->Start();
   }

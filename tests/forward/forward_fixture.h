@@ -32,7 +32,7 @@ class RecordingSink final : public ExportSink {
 
 // What became of everything in one column, without what is in flight.
 inline std::uint64_t Settled(const LedgerColumn& column) {
-  std::uint64_t sum = column.forwarded.Value() + column.cancelled.Value();
+  std::uint64_t sum = column.forwarded.Value() + column.suppressed.Value() + column.cancelled.Value();
   for (const Counter& counter : column.rejected) sum += counter.Value();
   for (const Counter& counter : column.refused) sum += counter.Value();
   return sum;
@@ -85,7 +85,7 @@ class ForwardTest : public testing::Test, private BackendObserver {
   void SetUpRouter(std::size_t count, ForwarderOptions options = {}) {
     BackendObserver& self = *this;
     ready_ = 0;
-    pool_.emplace(loop_, gzip_, backend_options_, self);
+    pool_.emplace(loop_, gzip_, std::make_shared<const BackendOptions>(backend_options_), self);
     forwarder_.emplace(loop_, memory_, gzip_, ledger_, options);
     std::vector<BackendEndpoint> endpoints;
     for (std::size_t i = 0; i < count; ++i) {
@@ -97,8 +97,8 @@ class ForwardTest : public testing::Test, private BackendObserver {
     }
     Membership membership;
     membership.SetKnown(endpoints);
-    for (const auto& endpoint : endpoints) membership.OnConnected(endpoint.name);
-    auto table = BuildRoutingTable(membership, {}, 1);
+    for (const auto& endpoint : endpoints) membership.OnReady(0, endpoint.name);
+    auto table = BuildRoutingTable(membership, {}, {});
     ASSERT_TRUE(table.has_value());
     routes_ = BindRoutes(*table, *pool_);
     forwarder_->SetRoutes(routes_);

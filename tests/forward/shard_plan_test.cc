@@ -14,12 +14,17 @@ namespace {
 
 using opentelemetry::proto::collector::trace::v1::ExportTraceServiceRequest;
 
-Ring MakeRing(int members) {
+// The ring of so many members, bound to no backends.
+Routes MakeRoutes(int members) {
   std::vector<RingMember> list;
   for (int i = 0; i < members; ++i) {
     list.push_back({.endpoint = "10.0.0." + std::to_string(i + 1) + ":4317"});
   }
-  return *Ring::Build(std::move(list), {.slots_log2 = 16});
+  auto table = std::make_shared<RoutingTable>();
+  table->ring = *Ring::Build(std::move(list), {.slots_log2 = 16});
+  Routes routes;
+  routes.table = std::move(table);
+  return routes;
 }
 
 // `scopes` groups of `spans` spans each, one trace per span, the names padded to `padding` bytes.
@@ -70,9 +75,9 @@ TEST(ShardPlanTest, CutsOnlyWhatIsLargerThanTheLimit) {
   SpanIndex index;
   ASSERT_FALSE(index.Parse(Bytes(body), {}));
   ShardPlan plan;
-  plan.Build(index, MakeRing(1), body.size());
+  plan.Build(index, MakeRoutes(1), body.size());
   EXPECT_TRUE(plan.PassThroughOwner().has_value());
-  plan.Build(index, MakeRing(1), body.size() - 1);
+  plan.Build(index, MakeRoutes(1), body.size() - 1);
   ASSERT_FALSE(plan.PassThroughOwner().has_value());
   EXPECT_EQ(plan.splitter().present_shards().size(), 2U);
 }
@@ -83,12 +88,12 @@ TEST(ShardPlanTest, KeepsEveryShardWithinTheLimitAndEverySpanAtItsOwner) {
   for (const int members : {1, 5}) {
     const ExportTraceServiceRequest request = MakeRequest(7, 300, 150);
     const std::string body = request.SerializeAsString();
-    const Ring ring = MakeRing(members);
+    const Routes routes = MakeRoutes(members);
     SpanIndex index;
     ASSERT_FALSE(index.Parse(Bytes(body), {}));
     constexpr std::size_t kLimit = 8000;
     ShardPlan plan;
-    plan.Build(index, ring, kLimit);
+    plan.Build(index, routes, kLimit);
     ASSERT_FALSE(plan.PassThroughOwner().has_value());
     const auto shards = Write(plan, kLimit);
     EXPECT_GT(shards.size(), body.size() / kLimit);
@@ -99,7 +104,7 @@ TEST(ShardPlanTest, KeepsEveryShardWithinTheLimitAndEverySpanAtItsOwner) {
         for (const auto& span : resource.scope_spans(0).spans()) {
           EXPECT_TRUE(seen.insert(span.trace_id()).second);
           EXPECT_EQ(plan.OwnerOf(static_cast<std::uint16_t>(s)),
-                    ring.OwnerOf(Bytes(span.trace_id())));
+                    routes.OwnerOf(Bytes(span.trace_id())));
         }
       }
     }
@@ -108,7 +113,7 @@ TEST(ShardPlanTest, KeepsEveryShardWithinTheLimitAndEverySpanAtItsOwner) {
 }
 
 // Scenario: one span alone is larger than the limit, among small ones.
-// Guarantees: it is a shard of its own, for its backend to refuse; the others stay within the limit.
+// Guarantees: it is a shard of its own; the others stay within the limit.
 TEST(ShardPlanTest, GivesASpanOverTheLimitAShardOfItsOwn) {
   ExportTraceServiceRequest request = MakeRequest(1, 20, 50);
   request.mutable_resource_spans(0)->mutable_scope_spans(0)->mutable_spans(10)->set_name(
@@ -117,7 +122,7 @@ TEST(ShardPlanTest, GivesASpanOverTheLimitAShardOfItsOwn) {
   SpanIndex index;
   ASSERT_FALSE(index.Parse(Bytes(body), {}));
   ShardPlan plan;
-  plan.Build(index, MakeRing(1), 2000);
+  plan.Build(index, MakeRoutes(1), 2000);
   std::size_t over = 0;
   for (const std::uint16_t shard : plan.splitter().present_shards()) {
     if (plan.splitter().shard_bytes(shard) <= 2000) continue;
@@ -139,7 +144,7 @@ TEST(ShardPlanTest, CountsInvalidTraceIdsAndRoutesThem) {
   SpanIndex index;
   ASSERT_FALSE(index.Parse(Bytes(body), {}));
   ShardPlan plan;
-  plan.Build(index, MakeRing(3), 1 << 20);
+  plan.Build(index, MakeRoutes(3), 1 << 20);
   EXPECT_EQ(plan.invalid_trace_ids(), 3U);
 }
 

@@ -90,6 +90,7 @@ LedgerSample RunningRouter::ReadLedger(const std::string& column) const {
   };
   return {.received = sum("received"),
           .forwarded = sum("forwarded"),
+          .suppressed = column == "spans" ? sum("suppressed") : 0,
           .rejected = sum("rejected"),
           .refused = sum("refused"),
           .cancelled = sum("cancelled"),

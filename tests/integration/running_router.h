@@ -21,13 +21,14 @@ namespace router::test {
 struct LedgerSample {
   double received = 0;
   double forwarded = 0;
+  double suppressed = 0;
   double rejected = 0;
   double refused = 0;
   double cancelled = 0;
   double in_flight = 0;
 
   double Missing() const {
-    return received - forwarded - rejected - refused - cancelled - in_flight;
+    return received - forwarded - suppressed - rejected - refused - cancelled - in_flight;
   }
 };
 

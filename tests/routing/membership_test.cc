@@ -24,11 +24,11 @@ using Names = std::vector<std::string>;
 TEST(MembershipTest, FirstRingWaitsForEveryoneOfTheFirstSet) {
   Membership membership;
   EXPECT_TRUE(membership.SetKnown({Named("a"), Named("b"), Named("c")}));
-  EXPECT_FALSE(membership.OnConnected("b"));
-  EXPECT_FALSE(membership.OnConnectFailed("c"));
+  EXPECT_FALSE(membership.OnReady(0, "b"));
+  EXPECT_FALSE(membership.OnDown(0, "c"));
   EXPECT_TRUE(membership.Joined().empty());
   EXPECT_FALSE(membership.is_settled());
-  EXPECT_TRUE(membership.OnConnected("a"));
+  EXPECT_TRUE(membership.OnReady(0, "a"));
   EXPECT_TRUE(membership.is_settled());
   EXPECT_EQ(JoinedNames(membership), (Names{"a", "b"}));
 }
@@ -39,24 +39,30 @@ TEST(MembershipTest, SettleEndsTheWait) {
   Membership membership;
   EXPECT_FALSE(membership.Settle()) << "nobody is known";
   membership.SetKnown({Named("a"), Named("b")});
-  membership.OnConnected("a");
+  membership.OnReady(0, "a");
   EXPECT_TRUE(membership.Settle());
   EXPECT_EQ(JoinedNames(membership), Names{"a"});
   EXPECT_FALSE(membership.Settle());
 }
 
-// Scenario: after the first ring, a member fails, fails again and connects again; a late one
-// connects. Guarantees: losing a connection does not take a member off; joining happens once.
+// Scenario: after the first ring, a member goes down, by two workers, and comes back; a late one
+// connects. Guarantees: being down does not take a member off; joining happens once; it is down until
+// the last worker has taken its word back.
 TEST(MembershipTest, MemberStaysThroughFailuresAndJoinsOnce) {
   Membership membership;
   membership.SetKnown({Named("a"), Named("b")});
-  membership.OnConnected("a");
-  EXPECT_TRUE(membership.OnConnectFailed("b"));
+  membership.OnReady(0, "a");
+  EXPECT_TRUE(membership.OnDown(0, "b"));
   EXPECT_EQ(JoinedNames(membership), Names{"a"});
-  EXPECT_FALSE(membership.OnConnectFailed("a"));
-  EXPECT_FALSE(membership.OnConnected("a"));
-  EXPECT_TRUE(membership.OnConnected("b"));
-  EXPECT_FALSE(membership.OnConnected("b"));
+  EXPECT_TRUE(membership.OnDown(0, "a"));
+  EXPECT_FALSE(membership.OnDown(1, "a"));
+  EXPECT_FALSE(membership.OnReady(0, "a"));
+  EXPECT_TRUE(membership.is_down("a"));
+  EXPECT_EQ(JoinedNames(membership), Names{"a"});
+  EXPECT_TRUE(membership.OnReady(1, "a"));
+  EXPECT_FALSE(membership.is_down("a"));
+  EXPECT_TRUE(membership.OnReady(0, "b"));
+  EXPECT_FALSE(membership.OnReady(0, "b"));
   EXPECT_EQ(JoinedNames(membership), (Names{"a", "b"}));
 }
 
@@ -66,15 +72,15 @@ TEST(MembershipTest, MemberStaysThroughFailuresAndJoinsOnce) {
 TEST(MembershipTest, LeavesWithDiscoveryAndComesBackByConnecting) {
   Membership membership;
   membership.SetKnown({Named("a"), Named("b")});
-  membership.OnConnected("a");
-  membership.OnConnected("b");
+  membership.OnReady(0, "a");
+  membership.OnReady(0, "b");
   EXPECT_TRUE(membership.SetKnown({Named("b"), Named("c")}));
   EXPECT_EQ(JoinedNames(membership), Names{"b"});
   EXPECT_TRUE(membership.SetKnown({}));
   EXPECT_TRUE(membership.Joined().empty());
   EXPECT_TRUE(membership.SetKnown({Named("a")}));
   EXPECT_TRUE(membership.Joined().empty());
-  EXPECT_TRUE(membership.OnConnected("a"));
+  EXPECT_TRUE(membership.OnReady(0, "a"));
   EXPECT_EQ(JoinedNames(membership), Names{"a"});
 }
 
@@ -82,13 +88,13 @@ TEST(MembershipTest, LeavesWithDiscoveryAndComesBackByConnecting) {
 // Guarantees: ignored; they change nothing and settle nothing.
 TEST(MembershipTest, ReportsAboutTheUnknownAreIgnored) {
   Membership membership;
-  EXPECT_FALSE(membership.OnConnected("a"));
+  EXPECT_FALSE(membership.OnReady(0, "a"));
   membership.SetKnown({Named("a")});
-  EXPECT_FALSE(membership.OnConnected("x"));
+  EXPECT_FALSE(membership.OnReady(0, "x"));
   EXPECT_FALSE(membership.is_settled());
-  EXPECT_TRUE(membership.OnConnected("a"));
+  EXPECT_TRUE(membership.OnReady(0, "a"));
   membership.SetKnown({Named("b")});
-  EXPECT_FALSE(membership.OnConnected("a")) << "late";
+  EXPECT_FALSE(membership.OnReady(0, "a")) << "late";
   EXPECT_TRUE(membership.Joined().empty());
 }
 
@@ -97,9 +103,9 @@ TEST(MembershipTest, ReportsAboutTheUnknownAreIgnored) {
 TEST(MembershipTest, FirstSetThatChangesStillSettles) {
   Membership membership;
   membership.SetKnown({Named("a"), Named("silent")});
-  EXPECT_FALSE(membership.OnConnected("a"));
+  EXPECT_FALSE(membership.OnReady(0, "a"));
   membership.SetKnown({Named("a"), Named("new")});
-  EXPECT_TRUE(membership.OnConnected("new"));
+  EXPECT_TRUE(membership.OnReady(0, "new"));
   EXPECT_EQ(JoinedNames(membership), (Names{"a", "new"}));
 }
 
@@ -110,8 +116,8 @@ TEST(MembershipTest, SetAfterAnEmptyOneIsAFirstSetAgain) {
   membership.SetKnown({Named("a")});
   membership.SetKnown({});
   membership.SetKnown({Named("b"), Named("c")});
-  EXPECT_FALSE(membership.OnConnected("b"));
-  EXPECT_TRUE(membership.OnConnected("c"));
+  EXPECT_FALSE(membership.OnReady(0, "b"));
+  EXPECT_TRUE(membership.OnReady(0, "c"));
   EXPECT_EQ(JoinedNames(membership), (Names{"b", "c"}));
 }
 

@@ -63,10 +63,10 @@ TEST_F(TableUpdaterTest, RingHoldsOnlyTheConnected) {
   ASSERT_EQ(published_.size(), 1U);
   EXPECT_EQ(published_[0]->known.size(), 3U);
   EXPECT_TRUE(published_[0]->ring.empty());
-  updater.OnBackendState("c", true);
-  updater.OnBackendState("a", false);
+  updater.OnBackendState(0, "c", true);
+  updater.OnBackendState(0, "a", false);
   EXPECT_EQ(published_.size(), 1U);
-  updater.OnBackendState("b", true);
+  updater.OnBackendState(0, "b", true);
   ASSERT_EQ(published_.size(), 2U);
   EXPECT_EQ(RingNames(*published_[1]), (Names{"ring-0", "ring-1"}));
   EXPECT_EQ(published_[1]->owner_names, (Names{"b", "c"}));
@@ -79,17 +79,17 @@ TEST_F(TableUpdaterTest, RingHoldsOnlyTheConnected) {
 TEST_F(TableUpdaterTest, GenerationGrowsWithEveryChangeOnly) {
   TableUpdater updater = Make(milliseconds(1000));
   updater.SetEndpoints({Named("a"), Named("b")});
-  updater.OnBackendState("a", true);
-  updater.OnBackendState("b", true);
+  updater.OnBackendState(0, "a", true);
+  updater.OnBackendState(0, "b", true);
   const auto both = updater.table();
   for (int worker = 0; worker < 4; ++worker) {
-    updater.OnBackendState("a", true);
-    updater.OnBackendState("b", false);
+    updater.OnBackendState(0, "a", true);
+    updater.OnBackendState(0, "b", false);
   }
   updater.SetEndpoints({Named("a"), Named("b")});
   EXPECT_EQ(updater.table(), both);
   updater.SetEndpoints({Named("a")});
-  updater.OnBackendState("b", true);
+  updater.OnBackendState(0, "b", true);
   RunUntilPublished(3);
   EXPECT_EQ(RingNames(*updater.table()), Names{"a"});
   EXPECT_EQ(RingNames(*both), (Names{"a", "b"}));
@@ -103,12 +103,12 @@ TEST_F(TableUpdaterTest, GenerationGrowsWithEveryChangeOnly) {
 TEST_F(TableUpdaterTest, BurstOfJoinsMakesOneTable) {
   TableUpdater updater = Make(milliseconds(1000));
   updater.SetEndpoints({Named("a")});
-  updater.OnBackendState("a", true);
+  updater.OnBackendState(0, "a", true);
   ASSERT_EQ(published_.size(), 2U);
   std::vector<BackendEndpoint> all = {Named("a")};
   for (int i = 0; i < 200; ++i) all.push_back(Named("b" + std::to_string(i)));
   updater.SetEndpoints(all);
-  for (int i = 0; i < 200; ++i) updater.OnBackendState("b" + std::to_string(i), true);
+  for (int i = 0; i < 200; ++i) updater.OnBackendState(0, "b" + std::to_string(i), true);
   RunUntilPublished(3);
   EXPECT_EQ(updater.table()->ring.size(), 201U);
   EXPECT_EQ(updater.table()->known.size(), 201U);
@@ -119,7 +119,7 @@ TEST_F(TableUpdaterTest, BurstOfJoinsMakesOneTable) {
 TEST_F(TableUpdaterTest, SettleTimeEndsTheWait) {
   TableUpdater updater = Make(milliseconds(20));
   updater.SetEndpoints({Named("a"), Named("silent")});
-  updater.OnBackendState("a", true);
+  updater.OnBackendState(0, "a", true);
   EXPECT_EQ(published_.size(), 1U);
   const auto start = Clock::now();
   control_.run_for(std::chrono::seconds(10));
@@ -133,7 +133,7 @@ TEST_F(TableUpdaterTest, SettleTimeEndsTheWait) {
 TEST_F(TableUpdaterTest, SettleTimeAfterTheFirstRingChangesNothing) {
   TableUpdater updater = Make(milliseconds(20));
   updater.SetEndpoints({Named("a")});
-  updater.OnBackendState("a", true);
+  updater.OnBackendState(0, "a", true);
   control_.run_for(std::chrono::seconds(10));
   EXPECT_EQ(published_.size(), 2U);
 }
@@ -143,14 +143,14 @@ TEST_F(TableUpdaterTest, SettleTimeAfterTheFirstRingChangesNothing) {
 TEST_F(TableUpdaterTest, SetThatMakesNoRingLeavesTheTable) {
   TableUpdater updater = Make(milliseconds(1000));
   updater.SetEndpoints({Named("a")});
-  updater.OnBackendState("a", true);
+  updater.OnBackendState(0, "a", true);
   const auto before = updater.table();
   updater.SetEndpoints({Named("a"), {"b", "", {}}});
-  updater.OnBackendState("b", true);
+  updater.OnBackendState(0, "b", true);
   ASSERT_EQ(control_.run_one_for(std::chrono::seconds(10)), 1U) << "the attempt to build";
   EXPECT_EQ(updater.table(), before) << "an empty ring name makes no ring";
   updater.SetEndpoints({Named("a"), Named("c")});
-  updater.OnBackendState("c", true);
+  updater.OnBackendState(0, "c", true);
   RunUntilPublished(3);
   EXPECT_EQ(RingNames(*updater.table()), (Names{"a", "c"}));
 }
@@ -164,17 +164,16 @@ TEST_F(TableUpdaterTest, RoutesBindTheRingToTheWorkersBackends) {
   } deaf;
   WorkerLoop loop;
   GzipCodec gzip;
-  const BackendOptions options;
   test::Http2Server server(loop);
-  BackendPool pool(loop, gzip, options, deaf);
+  BackendPool pool(loop, gzip, std::make_shared<const BackendOptions>(), deaf);
   const auto endpoint = [&](const std::string& name, const std::string& ring_name) {
     return BackendEndpoint{name, ring_name, server.address()};
   };
   TableUpdater updater = Make(milliseconds(1000));
   updater.SetEndpoints({endpoint("a", "r2"), endpoint("b", "r1"), endpoint("c", "r0")});
-  updater.OnBackendState("a", true);
-  updater.OnBackendState("c", false);
-  updater.OnBackendState("b", true);
+  updater.OnBackendState(0, "a", true);
+  updater.OnBackendState(0, "c", false);
+  updater.OnBackendState(0, "b", true);
   const auto routes = BindRoutes(updater.table(), pool);
   ASSERT_EQ(routes->backends.size(), 2U);
   EXPECT_EQ(routes->backends[0]->endpoint().name, "b");

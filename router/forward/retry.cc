@@ -1,0 +1,48 @@
+#include "router/forward/retry.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace router {
+namespace {
+
+constexpr milliseconds kWholeBelow{200};
+constexpr double kGrowth = 1.6;
+constexpr double kShare = 0.4;
+
+milliseconds Scaled(milliseconds time, double factor) {
+  return milliseconds(static_cast<std::int64_t>(static_cast<double>(time.count()) * factor));
+}
+
+}  // namespace
+
+Duration AttemptTime(Duration left, milliseconds timeout) {
+  Duration time = left < kWholeBelow ? left : std::chrono::duration_cast<Duration>(left * kShare);
+  if (timeout > milliseconds(0)) time = std::min<Duration>(time, timeout);
+  return time;
+}
+
+milliseconds NextPauseMax(milliseconds previous, std::optional<milliseconds> retry_delay) {
+  milliseconds next = previous < kPauseFirst ? kPauseFirst : Scaled(previous, kGrowth);
+  next = std::min(next, std::max(kPauseMax, previous));
+  return std::max(next, retry_delay.value_or(milliseconds(0)));
+}
+
+milliseconds JitteredPause(milliseconds pause_max, std::optional<milliseconds> retry_delay,
+                           std::minstd_rand& random) {
+  std::uniform_real_distribution<double> unit(0, 1);
+  if (!retry_delay.has_value()) return Scaled(pause_max, unit(random));
+  const milliseconds floor = std::max(*retry_delay, milliseconds(1));
+  return std::max(floor, pause_max) + Scaled(floor, 0.2 * unit(random));
+}
+
+bool IsTooLargeForBackend(const ShardOutcome& outcome) {
+  // grpc-go, grpc-java and gRPC C++ word it so; the code alone may mean a quota.
+  const std::string_view message = outcome.message;
+  return outcome.kind == ShardOutcome::Kind::kPermanent &&
+         outcome.code == GrpcCode::kResourceExhausted &&
+         (message.find("larger than max") != message.npos ||
+          message.find("exceeds maximum") != message.npos);
+}
+
+}  // namespace router
