@@ -13,7 +13,7 @@
 namespace router {
 
 // With less than this left, another attempt is not begun.
-inline constexpr milliseconds kAttemptTimeMin{10};
+inline constexpr milliseconds kAttemptTimeMin{30};
 inline constexpr milliseconds kPauseFirst{50};
 inline constexpr milliseconds kPauseMax{1000};
 
