@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "router/base/clock.h"
 #include "router/base/memory_budget.h"
 #include "router/base/worker_loop.h"
 #include "router/codec/gzip.h"
@@ -29,6 +30,7 @@ class FakeBackend final : private Acceptor {
     std::map<std::string, std::string> headers;
     bool is_compressed = false;
     std::string message;  // inflated
+    TimePoint arrived{};
   };
   using Answer = std::function<void(ServerStream&)>;
 
@@ -62,6 +64,15 @@ class FakeBackend final : private Acceptor {
   void DropConnections() {
     const std::vector<std::shared_ptr<ServerConnection>> all(open_.begin(), open_.end());
     for (const auto& connection : all) connection->Close("dropped by the test");
+  }
+  // The process has died: connects are refused until Restart().
+  void Stop() {
+    listening_.close();
+    DropConnections();
+  }
+  void Restart() {
+    listening_ = {loop_.io(), address_};
+    AcceptNext();
   }
 
  private:
@@ -106,6 +117,7 @@ class FakeBackend final : private Acceptor {
     request.is_compressed = frame.at(0) != 0;
     request.message = frame.substr(Body::kHeadroomBytes);
     if (request.is_compressed) request.message = Inflated(request.message);
+    request.arrived = Clock::now();
     requests_.push_back(std::move(request));
     if (answer_) {
       answer_(stream);

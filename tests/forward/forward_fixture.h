@@ -18,6 +18,8 @@
 #include "router/backend/backend_pool.h"
 #include "router/forward/export_call.h"
 #include "router/forward/forwarder.h"
+#include "router/otlp/export_response.h"
+#include "router/otlp/status_details.h"
 #include "router/routing/table_updater.h"
 #include "tests/forward/fake_backend.h"
 #include "tests/otlp/wire_writer.h"
@@ -50,6 +52,23 @@ inline std::uint64_t RejectedFor(const LedgerColumn& column, RejectReason reason
 inline std::string Field(std::uint32_t field, std::string_view content) {
   return WireWriter().Bytes(field, content).bytes();
 }
+
+// For FakeBackend::AnswerBy().
+inline FakeBackend::Answer Status(GrpcCode code, std::optional<milliseconds> delay = std::nullopt,
+                                  const std::string& message = "said so") {
+  return [=](ServerStream& stream) {
+    const std::string details = delay ? DetailsWithRetryDelay(code, message, *delay) : "";
+    stream.RespondStatus({.code = code, .message = message, .details = details});
+  };
+}
+
+inline FakeBackend::Answer Partial(std::int64_t rejected, const std::string& message) {
+  return [=](ServerStream& stream) {
+    stream.RespondMessage(SerializeExportResponse({.rejected_spans = rejected, .message = message}));
+  };
+}
+
+inline void AnswerWithOk(ServerStream& stream) { stream.RespondMessage(""); }
 
 // A Span with an unknown field, so that a re-encoder would be noticed.
 inline std::string SpanOf(std::string_view trace_id) {
@@ -87,24 +106,37 @@ class ForwardTest : public testing::Test, private BackendObserver {
     ready_ = 0;
     pool_.emplace(loop_, gzip_, std::make_shared<const BackendOptions>(backend_options_), self);
     forwarder_.emplace(loop_, memory_, gzip_, ledger_, options);
-    std::vector<BackendEndpoint> endpoints;
+    endpoints_.clear();
     for (std::size_t i = 0; i < count; ++i) {
       backends_.push_back(std::make_unique<FakeBackend>(loop_));
       const auto address = backends_.back()->address();
-      endpoints.push_back({.name = "127.0.0.1:" + std::to_string(address.port()),
+      endpoints_.push_back({.name = "127.0.0.1:" + std::to_string(address.port()),
                            .ring_name = "backend-" + std::to_string(i),
                            .address = address});
     }
-    Membership membership;
-    membership.SetKnown(endpoints);
-    for (const auto& endpoint : endpoints) membership.OnReady(0, endpoint.name);
-    auto table = BuildRoutingTable(membership, {}, {});
-    ASSERT_TRUE(table.has_value());
-    routes_ = BindRoutes(*table, *pool_);
-    forwarder_->SetRoutes(routes_);
+    SetRing(endpoints_);
     ASSERT_TRUE(RunUntil([&] { return ready_ == count; })) << "backends do not connect";
     // Ring members are sorted by ring name, which is the order of backends_.
     ASSERT_EQ(routes_->ring().size(), count);
+  }
+
+  // The ring of `joined`, of which those in `down` are DOWN for every worker.
+  void SetRing(const std::vector<BackendEndpoint>& joined, const std::vector<std::size_t>& down = {}) {
+    Membership membership;
+    membership.SetKnown(joined);
+    for (const auto& endpoint : joined) membership.OnReady(0, endpoint.name);
+    for (const std::size_t i : down) membership.OnDown(0, endpoints_.at(i).name);
+    auto table = BuildRoutingTable(membership, {}, routes_ ? *routes_->table : RoutingTable());
+    ASSERT_TRUE(table.has_value());
+    routes_ = BindRoutes(*table, *pool_);
+    forwarder_->SetRoutes(routes_);
+  }
+  // The router's side of backends_[i].
+  Backend& BackendAt(std::size_t i) const { return *pool_->Find(endpoints_.at(i).name); }
+  // backends_[i] dies, and the router knows it.
+  void StopBackend(std::size_t i) {
+    backends_[i]->Stop();
+    ASSERT_TRUE(RunUntil([&] { return BackendAt(i).is_down(); }));
   }
 
   // For a test of several set-ups.
@@ -179,6 +211,7 @@ class ForwardTest : public testing::Test, private BackendObserver {
   Ledger ledger_;
   BackendOptions backend_options_;
   std::vector<std::unique_ptr<FakeBackend>> backends_;
+  std::vector<BackendEndpoint> endpoints_;  // of backends_
   std::optional<BackendPool> pool_;
   std::optional<Forwarder> forwarder_;
   std::shared_ptr<const Routes> routes_;

@@ -22,19 +22,6 @@ using testing::HasSubstr;
 
 class ForwarderTest : public ForwardTest {};
 
-FakeBackend::Answer Status(GrpcCode code, std::optional<milliseconds> delay = std::nullopt) {
-  return [code, delay](ServerStream& stream) {
-    const std::string details = delay ? DetailsWithRetryDelay(code, "said so", *delay) : "";
-    stream.RespondStatus({.code = code, .message = "said so", .details = details});
-  };
-}
-
-FakeBackend::Answer Partial(std::int64_t rejected, const std::string& message) {
-  return [=](ServerStream& stream) {
-    stream.RespondMessage(SerializeExportResponse({.rejected_spans = rejected, .message = message}));
-  };
-}
-
 // ---- what arrives ---------------------------------------------------------------------------------
 
 // Scenario: requests without a span: no bytes; an empty ResourceSpans; one with an empty ScopeSpans; one with a
