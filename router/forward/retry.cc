@@ -32,8 +32,9 @@ milliseconds JitteredPause(milliseconds pause_max, std::optional<milliseconds> r
                            std::minstd_rand& random) {
   std::uniform_real_distribution<double> unit(0, 1);
   if (!retry_delay.has_value()) return Scaled(pause_max, unit(random));
-  const milliseconds floor = std::max(*retry_delay, milliseconds(1));
-  return std::max(floor, pause_max) + Scaled(floor, 0.2 * unit(random));
+  const milliseconds least = *retry_delay;
+  const milliseconds most = std::max(pause_max, least + Scaled(least, 0.2));
+  return least + Scaled(most - least, unit(random));
 }
 
 bool IsTooLargeForBackend(const ShardOutcome& outcome) {

@@ -25,7 +25,8 @@ Duration AttemptTime(Duration left, milliseconds timeout);
 // backend asked for, and growing from there.
 milliseconds NextPauseMax(milliseconds previous, std::optional<milliseconds> retry_delay);
 
-// Full jitter: anything from 0 to `pause_max`. What the backend asked for is waited in full, and up to a fifth more.
+// Full jitter: anything from 0 to `pause_max`. What the backend asked for is waited in full; then anything up to
+// `pause_max`, or a fifth more than was asked for.
 milliseconds JitteredPause(milliseconds pause_max, std::optional<milliseconds> retry_delay,
                            std::minstd_rand& random);
 
