@@ -29,9 +29,11 @@ void DeliveredSpans::Rotate(TimePoint now) {
   }
   if (now - young_since_ < kLifetime) return;
   // Rare: what stood still for more than a lifetime was not rotated in time.
-  old_ = now - young_since_ < 2 * kLifetime ? std::move(young_) : Keys();
+  const bool is_in_time = now - young_since_ < 2 * kLifetime;
+  old_ = is_in_time ? std::move(young_) : Keys();
   young_ = Keys();
-  young_since_ = now;
+  // On time, however late the look: what is in old_ must not live longer for it.
+  young_since_ = is_in_time ? young_since_ + kLifetime : now;
 }
 
 bool DeliveredSpans::IsEmpty(TimePoint now) {
