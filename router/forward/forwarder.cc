@@ -197,6 +197,9 @@ bool Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut cut) {
     call.SendShard(shard);
     return true;
   }
+  // What is left may be no spans at all but unknown fields of the request: no cut makes it smaller.
+  const bool is_smaller = plan_.shard_count() > 1 || plan_.splitter().total_bytes() < bytes;
+  if (cut == Cut::kHalves && !is_smaller) return false;
   const std::size_t shards_before = call.shards_.size();
   const std::size_t rejected_before = call.rejected_.size();
   if (SplitInto(call, bytes)) {
