@@ -190,7 +190,9 @@ void ExportCall::Cancel() {
 void ExportCall::Finish(Shard& shard) {
   shard.state = Shard::State::kDone;
   // What was delivered is needed once more if the client has to come back for the rest.
-  const bool is_kept = shard.outcome.kind == Kind::kAccepted && pending_ > 1 && forwarder_.HasMemoryToSpare();
+  const bool is_accepted = shard.outcome.kind == Kind::kAccepted;
+  has_failed_ |= !is_accepted && shard.outcome.kind != Kind::kPermanent;
+  const bool is_kept = is_accepted && (pending_ > 1 || has_failed_) && forwarder_.HasMemoryToSpare();
   if (!is_kept) shard.body.reset();
   --pending_;
   FinishIfDone();

@@ -66,6 +66,7 @@ class ExportCall {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<ShardOutcome> rejected_;
   std::size_t pending_ = 0;
+  bool has_failed_ = false;  // for some shard the client will have to come back
   std::list<std::unique_ptr<ExportCall>>::iterator position_;
 };
 
