@@ -69,6 +69,8 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
   ledger_.invalid_trace_ids.Add(plan_.invalid_trace_ids());
   ledger_.failover_spans.Add(plan_.failover_spans());
   auto call = std::make_unique<ExportCall>(*this, deadline, sink);
+  // They are booked; the verdict must know that not everything was refused.
+  if (suppressed > 0) call->AddRejected({.kind = ShardOutcome::Kind::kAccepted});
   const auto sole_owner = plan_.PassThroughOwner();
   if (auto verdict = sole_owner ? PassThrough(*call, *sole_owner, std::move(body))
                                 : SplitInto(*call, body.size())) {
