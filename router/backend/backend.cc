@@ -166,7 +166,7 @@ void Backend::GoDown(std::string_view reason, Duration probe_after) {
 // What it still has on the wire may be answered yet; nothing new is sent until a probe succeeds.
 void Backend::OnUnanswered(const Attempt& attempt) {
   const TimePoint now = loop().Now();
-  const bool is_silence = last_answer_ <= attempt.sent_at_ && now - attempt.sent_at_ >= kSilenceMin;
+  const bool is_silence = last_answer_ <= attempt.on_wire_at_ && now - attempt.on_wire_at_ >= kSilenceMin;
   const bool is_current = state() == BackendState::kReady && attempt.connection_ == connection_.get();
   if (!is_silence || !is_current) return;
   if (++unanswered_ < kUnansweredMax || !observer_.MayTakeDown()) return;
@@ -298,6 +298,7 @@ bool Backend::TrySend(Attempt& attempt) {
   fields_.resize(fixed);
   if (attempt.call_ == nullptr) return false;
   attempt.connection_ = connection_.get();
+  attempt.on_wire_at_ = loop().Now();
   ++in_flight_;
   metrics_->in_flight.Add();
   metrics_->bytes_sent.Add(attempt.frame.size());

@@ -82,6 +82,7 @@ class BackendTest : public ::testing::Test, public BackendObserver {
     attempt.frame = body->FrameAsGrpc(false);
     attempt.body = std::move(body);
     attempt.spans = spans;
+    attempt.is_retry = next_is_retry_;
     attempt.deadline = loop_.Now() + std::chrono::seconds(5);
     backend_->Send(attempt);
     EXPECT_FALSE(attempt.result.has_value()) << "inline from Send()";
@@ -104,8 +105,11 @@ class BackendTest : public ::testing::Test, public BackendObserver {
   std::shared_ptr<Backend> backend_;
   std::vector<std::unique_ptr<KeepingAttempt>> attempts_;
   std::vector<std::pair<bool, TimePoint>> states_;  // what the observer heard
+  bool may_take_down_ = true;
+  bool next_is_retry_ = false;
 
  private:
+  bool MayTakeDown() override { return may_take_down_; }
   void OnBackendState(const std::string& name, bool is_ready) override {
     EXPECT_EQ(name, "b:1");
     states_.emplace_back(is_ready, Clock::now());
