@@ -12,8 +12,10 @@ namespace {
 
 constexpr std::chrono::seconds kCallMax{60};
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
+                                           const std::string& policy) {
   grpc::ChannelArguments arguments;
+  arguments.SetLoadBalancingPolicyName(policy);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -51,8 +53,8 @@ const CallResult* PendingCall::Wait(std::chrono::milliseconds deadline) {
   return &state_->result;
 }
 
-GrpcClient::GrpcClient(const std::string& target)
-    : channel_(OpenChannel(target)), stub_(channel_) {}
+GrpcClient::GrpcClient(const std::string& target, const std::string& policy)
+    : channel_(OpenChannel(target, policy)), stub_(channel_) {}
 
 bool GrpcClient::WaitForConnection(std::chrono::milliseconds deadline) {
   return channel_->WaitForConnected(std::chrono::system_clock::now() + deadline);

@@ -58,8 +58,9 @@ class PendingCall {
 
 class GrpcClient {
  public:
-  // `target` is "address:port". Every client has a connection of its own.
-  explicit GrpcClient(const std::string& target);
+  // `target` is "address:port" or another that gRPC resolves. Every client has connections of its
+  // own; `policy` says how calls are spread over them, as gRPC names it.
+  explicit GrpcClient(const std::string& target, const std::string& policy = "pick_first");
 
   // False when no connection stands at the deadline.
   bool WaitForConnection(std::chrono::milliseconds deadline);

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""faults: spanring under seeded schedules of faults, with every span accounted for. See docs/testing.md.
+
+usage: faults.py BINARIES [--minutes N | --schedules N] [--seed S] [--kinds K,…] [--parallel P] [--keep]
+                 [--mutants [NAME,…]]
+
+Each schedule is printed as one line with its counts. Exit code 1 if the checker found a fault; the directory of
+that run stays, and its seed repeats the schedule.
+"""
+import argparse
+import concurrent.futures
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+
+from rig import Rig
+from schedule import COMMANDS, DEFAULT_KINDS, DNS_KINDS, PROCESS_KINDS, ROUTER_KINDS, make_plan
+
+COLUMNS = ("attempted", "acknowledged", "lost", "unexpected", "duplicated", "recovered", "misrouted")
+
+
+class Outcome:
+    """What came of one schedule: findings, or the error that stopped it."""
+
+    def __init__(self, plan, findings, error, directory, seconds):
+        self.plan, self.findings, self.error = plan, findings, error
+        self.directory, self.seconds = directory, seconds
+
+    @property
+    def faults(self):
+        return [self.error] if self.error else self.findings.faults
+
+    def print(self):
+        counts = self.findings.counts if self.findings else {}
+        numbers = " ".join(f"{name}={counts.get(name, '-')}" for name in COLUMNS)
+        print(f"{'FAIL' if self.faults else 'ok  '} {self.plan.title()} [{self.seconds:.0f} s]\n     {numbers}")
+        if self.findings:
+            notes = ", ".join(f"{key} {value}" for key, value in sorted(self.findings.notes.items()))
+            print(f"     {notes}")
+        for line in self.faults:
+            print(f"     {line}")
+        if self.faults:
+            print(f"     ledgers and logs: {self.directory}")
+        sys.stdout.flush()
+
+
+def run_plan(binaries, router_binary, plan, slot=0, keep=False):
+    directory = pathlib.Path(tempfile.mkdtemp(prefix=f"faults-{plan.seed}-"))
+    began, findings, error = time.monotonic(), None, ""
+    try:
+        findings = Rig(binaries, router_binary, directory, plan, slot).run()
+    except Exception:  # noqa: BLE001: a broken run is a result too
+        error = traceback.format_exc()
+    outcome = Outcome(plan, findings, error, directory, time.monotonic() - began)
+    if not outcome.faults and not keep:
+        shutil.rmtree(directory)
+    return outcome
+
+
+def run_campaign(arguments, kinds):
+    outcomes, end = [], time.monotonic() + arguments.minutes * 60
+    seeds = iter(range(arguments.seed, arguments.seed + (arguments.schedules or 1_000_000)))
+    with concurrent.futures.ThreadPoolExecutor(arguments.parallel) as pool:
+        running = {}
+        while True:
+            while len(running) < arguments.parallel and (arguments.schedules or time.monotonic() < end):
+                seed = next(seeds, None)
+                if seed is None:
+                    break
+                slot = min(set(range(arguments.parallel)) - set(running.values()))
+                future = pool.submit(run_plan, arguments.binaries, arguments.router, make_plan(seed, kinds), slot,
+                                     arguments.keep)
+                running[future] = slot
+            if not running:
+                return outcomes
+            done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in done:
+                del running[future]
+                outcomes.append(future.result())
+                outcomes[-1].print()
+
+
+def print_table(outcomes):
+    total = {name: sum(outcome.findings.counts[name] for outcome in outcomes if outcome.findings)
+             for name in COLUMNS}
+    print("\n" + " ".join(f"{name:>12}" for name in ("schedules", "failed", *COLUMNS)))
+    failed = sum(bool(outcome.faults) for outcome in outcomes)
+    print(" ".join(f"{value:>12}" for value in (len(outcomes), failed, *total.values())))
+    if failed:
+        print("failed seeds: " + " ".join(str(outcome.plan.seed) for outcome in outcomes if outcome.faults))
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="faults")
+    parser.add_argument("binaries", type=pathlib.Path)
+    parser.add_argument("--router", type=pathlib.Path, help="another router than BINARIES/spanring")
+    parser.add_argument("--minutes", type=float, default=0)
+    parser.add_argument("--schedules", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", help="faults to draw from, or `none`, `all`")
+    parser.add_argument("--parallel", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="keep the directories of good runs as well")
+    arguments = parser.parse_args()
+    arguments.binaries = arguments.binaries.resolve()
+    arguments.router = (arguments.router or arguments.binaries / "spanring").resolve()
+    known = (*COMMANDS, *PROCESS_KINDS, *ROUTER_KINDS, *DNS_KINDS)
+    kinds = {None: DEFAULT_KINDS, "none": (), "all": known}.get(arguments.kinds)
+    if kinds is None:
+        kinds = tuple(arguments.kinds.split(","))
+        if unknown := set(kinds) - set(known):
+            parser.error(f"unknown kinds {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if not arguments.minutes and not arguments.schedules:
+        arguments.schedules = 5
+    return 1 if print_table(run_campaign(arguments, kinds)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

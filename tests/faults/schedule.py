@@ -1,0 +1,98 @@
+"""A schedule: which faults, where and when, as a function of a seed. Values only; rig.py carries it out."""
+import dataclasses
+import random
+
+# What a fault backend is told, made of a random generator. The key is the kind's name.
+COMMANDS = {
+    "latency": lambda r: f"latency {r.choice((10, 50, 200, 700, 2000, 5000))}",
+    "fail": lambda r: f"fail {r.choice((14, 14, 14, 4, 10, 1))} {r.choice((5, 30, 70, 100))}",
+    "throttle": lambda r: f"fail {r.choice((8, 14))} {r.choice((30, 100))} {r.choice((0, 100, 500, 2000))}",
+    "refuse": lambda r: f"fail {r.choice((3, 7, 8, 12, 13, 16))} {r.choice((5, 50, 100))}",
+    "partial": lambda r: f"partial {r.choice((5, 50, 100))}",
+    "max_bytes": lambda r: f"max_bytes {r.choice((2000, 8000, 20000))}",
+    "rst": lambda r: f"rst {r.choice((2, 7, 8, 11))} {r.choice((5, 50, 100))}",
+    "tcp_reset": lambda r: f"tcp_reset {r.choice((2, 10, 50))}",
+    "no_trailers": lambda r: f"no_trailers {r.choice((5, 50))}",
+    "close_after_request": lambda r: f"close_after_request {r.choice((2, 20, 100))}",
+    "goaway": lambda r: f"goaway {r.choice(('graceful', 'immediate', 'every 50', 'every 300'))}",
+    "half_close": lambda r: "half_close",
+    "window0": lambda r: "window0",
+    "max_streams": lambda r: f"max_streams {r.choice((0, 1, 3))}",
+    "blackhole": lambda r: "blackhole",
+}
+PROCESS_KINDS = ("kill", "stop")
+ROUTER_KINDS = ("router_term", "router_kill", "router_hup")
+DNS_KINDS = ("dns_mode", "dns_scale")
+DNS_MODES = ("nxdomain", "servfail", "refused", "silent", "nodata", "garbage", "wrong_id", "flap", "huge")
+DEFAULT_KINDS = (*COMMANDS, *PROCESS_KINDS, "router_term", "router_kill")
+
+
+@dataclasses.dataclass
+class Event:
+    at_s: float          # after the load began
+    kind: str
+    where: int           # which backend or router
+    detail: str
+    length_s: float
+
+
+@dataclasses.dataclass
+class Plan:
+    seed: int
+    routers: int = 1
+    backends: int = 4
+    uses_dns: bool = False
+    rate: int = 120
+    cancel_percent: int = 0
+    tries: int = 6
+    is_impatient: bool = False
+    spans_max: int = 200
+    compression: str = "gzip"
+    memory_mib: int = 256
+    files_max: int = 0
+    warm_s: float = 2
+    faults_s: float = 10
+    heal_s: float = 9
+    kinds: tuple = ()
+    events: list = dataclasses.field(default_factory=list)
+
+    @property
+    def load_s(self):
+        return self.warm_s + self.faults_s + self.heal_s
+
+    def title(self):
+        return (f"seed {self.seed}: {self.routers} routers, {self.backends} backends, "
+                f"{'dns' if self.uses_dns else 'static'}, {','.join(self.kinds) or 'no faults'}")
+
+
+def event(generator, plan, kind, at_s, end_s):
+    length_s = min(generator.choice((0.3, 1, 2, 4)), end_s - at_s)
+    if kind in COMMANDS:
+        return Event(at_s, kind, generator.randrange(plan.backends), COMMANDS[kind](generator), length_s)
+    if kind in PROCESS_KINDS:
+        return Event(at_s, kind, generator.randrange(plan.backends), "", length_s)
+    if kind == "dns_mode":
+        return Event(at_s, kind, 0, generator.choice(DNS_MODES), length_s)
+    if kind == "dns_scale":
+        return Event(at_s, kind, 0, str(generator.randint(max(1, plan.backends // 2), plan.backends)), length_s)
+    return Event(at_s, kind, generator.randrange(plan.routers), "", min(length_s, 0.5))
+
+
+def make_plan(seed, kinds=None, **fixed):
+    """Everything that `fixed` leaves open is drawn from the seed. kinds: those to draw from, () for none."""
+    generator = random.Random(seed)
+    pool = list(DEFAULT_KINDS if kinds is None else kinds)
+    drawn = dict(routers=generator.choice((1, 1, 2, 3)), backends=generator.choice((4, 5, 8)),
+                 cancel_percent=generator.choice((0, 0, 5, 30)), tries=generator.choice((1, 6, 6)),
+                 is_impatient=generator.random() < 0.2, spans_max=generator.choice((40, 200, 256)),
+                 compression=generator.choice(("gzip", "gzip", "none")),
+                 uses_dns=any(kind in DNS_KINDS for kind in pool))
+    drawn.update(fixed)
+    plan = Plan(seed, kinds=tuple(sorted(generator.sample(pool, min(len(pool), generator.randint(2, 5))))), **drawn)
+    at_s, end_s = plan.warm_s, plan.warm_s + plan.faults_s
+    while plan.kinds:
+        at_s += generator.uniform(0.1, 1.2)
+        if at_s >= end_s - 0.3:
+            break
+        plan.events.append(event(generator, plan, generator.choice(plan.kinds), at_s, end_s))
+    return plan
