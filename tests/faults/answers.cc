@@ -95,10 +95,11 @@ void AppendAcceptance(std::uint32_t stream_id, std::uint64_t rejected, bool with
               trailers, out);
 }
 
-void AppendRefusal(std::uint32_t stream_id, int grpc_code, int retry_ms, std::string& out) {
+void AppendRefusal(std::uint32_t stream_id, int grpc_code, int retry_ms, const std::string& message,
+                   std::string& out) {
   std::string block = Head();
   AppendLiteralHeader("grpc-status", std::to_string(grpc_code), block);
-  AppendLiteralHeader("grpc-message", "fault backend says " + std::to_string(grpc_code), block);
+  AppendLiteralHeader("grpc-message", message, block);
   if (retry_ms >= 0) {
     AppendLiteralHeader("grpc-status-details-bin", Base64(RetryDetails(grpc_code, retry_ms)),
                         block);

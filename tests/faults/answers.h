@@ -15,7 +15,8 @@ void AppendAcceptance(std::uint32_t stream_id, std::uint64_t rejected, bool with
 // Only the first HEADERS frame of the same.
 void AppendHalfAcceptance(std::uint32_t stream_id, std::string& out);
 // Trailers only. retry_ms >= 0 adds RetryInfo.
-void AppendRefusal(std::uint32_t stream_id, int grpc_code, int retry_ms, std::string& out);
+void AppendRefusal(std::uint32_t stream_id, int grpc_code, int retry_ms, const std::string& message,
+                   std::string& out);
 void AppendReset(std::uint32_t stream_id, std::uint32_t error, std::string& out);
 void AppendGoAway(std::uint32_t last_stream_id, std::string& out);
 

@@ -18,14 +18,20 @@ MS = 1_000_000
 S = 1000 * MS
 ANSWER_SLACK = 100 * MS         # I8, beyond the deadline
 ANSWER_WITHOUT_DEADLINE = 10 * S  # a client without a deadline: the router's default is 8 s
-GRACE = 12 * S                  # how long a fault may still explain what came after its end
+RING_GRACE = 12 * S             # how long a request may go on with a ring that is no longer current
+OWNER_GRACE = 4 * S             # how long after a fault its backend may still be passed over
 AMBIGUITY = 1 * S               # how long around a fault an answer may have been lost on its way
+LATE_SHARE = 0.01               # I8, calls that gRPC itself ended at the deadline, with no router in trouble
 RECOVERED_SHARE = 0.95          # I8, five seconds after the last fault
 MEMORY_SLACK_KIB = 64 * 1024    # I9, beyond the budget
 LINES_PER_FAULT = 3
 
 # Kinds of faults after which a backend may have taken what its router never heard of.
 AMBIGUOUS = {"kill", "stop", "blackhole", "half_close", "latency", "tcp_reset", "rst", "close_after_request"}
+# Kinds that give nobody a reason to tell a client "later".
+FINAL = {"refuse", "partial", "max_bytes", "no_trailers"}
+# Kinds of which the backend merely says something; none of them lets another backend take its traces.
+SPOKEN = {"fail", "throttle", "refuse", "partial", "max_bytes", "no_trailers"}
 
 
 @dataclasses.dataclass
@@ -174,6 +180,7 @@ def check_integrity(run, books, counts, faults):
 def check_verdicts(run, books, notes, faults):
     """I7: the code and RetryInfo fit what backends said."""
     is_quiet = not run.troubles
+    late = 0
     for call in run.tries:
         if call.code == 0:
             notes["ok"] += 1
@@ -184,7 +191,9 @@ def check_verdicts(run, books, notes, faults):
         if call.is_from_library:
             is_late = call.code == DEADLINE_EXCEEDED
             notes["late" if is_late else "disconnected"] += 1
-            if not is_late and not in_trouble(run.troubles, "router", call.begin, call.end):
+            has_reason = in_trouble(run.troubles, "router", call.begin, call.end)
+            late += is_late and not has_reason
+            if not is_late and not has_reason:
                 faults.add("I8", f"request {call.request} try {call.number}: no answer, \"{call.message}\"")
             continue
         notes["deadline" if call.code == DEADLINE_EXCEEDED else f"code {call.code}"] += 1
@@ -195,6 +204,12 @@ def check_verdicts(run, books, notes, faults):
             faults.add("I7", f"{where} without RetryInfo")
         if not call.is_retryable and call.code not in books.codes[call.request]:
             faults.add("I7", f"{where}, which no backend gave")
+        if not is_quiet and call.is_retryable and not any(
+                trouble.begin <= call.end and call.begin <= trouble.end + OWNER_GRACE
+                for trouble in run.troubles if trouble.kind not in FINAL):
+            faults.add("I7", f"{where}, although nothing failed for a time")
+    if late > max(3, LATE_SHARE * len(run.tries)):
+        faults.add("I8", f"{late} of {len(run.tries)} calls had no answer by their deadline")
 
 
 def in_trouble(troubles, where, begin, end, grace=3 * S):
@@ -205,10 +220,10 @@ def in_trouble(troubles, where, begin, end, grace=3 * S):
 class TroubleIndex:
     """Whether a backend was in trouble around a moment."""
 
-    def __init__(self, troubles, kinds=None):
+    def __init__(self, troubles, kinds):
         self.spans = collections.defaultdict(list)
         for trouble in troubles:
-            if kinds is None or trouble.kind in kinds:
+            if trouble.kind in kinds:
                 self.spans[trouble.where].append((trouble.begin, trouble.end))
 
     def overlaps(self, where, begin, end):
@@ -228,7 +243,9 @@ def check_duplicates(run, books, counts, notes, faults):
             first_call = max((call for call in calls if call.begin <= first_at), key=lambda call: call.begin,
                              default=calls[0])
             is_next_try = any(first_call.number < call.number and call.begin <= second_at for call in calls)
-            if not is_clean or ambiguous.overlaps(first_backend, first_at - AMBIGUITY, first_at + AMBIGUITY):
+            # Either the first answer was lost, or the second request lay unread at a backend that was stuck.
+            if not is_clean or any(ambiguous.overlaps(where, at - AMBIGUITY, at + AMBIGUITY) for where, at in
+                                   ((first_backend, first_at), (second_backend, second_at))):
                 notes["duplicates after a lost answer"] += 1
             elif is_next_try:
                 notes["duplicates of a client's retry"] += 1
@@ -242,16 +259,16 @@ def check_duplicates(run, books, counts, notes, faults):
 def check_owners(run, books, counts, notes, faults):
     """I2: a copy is at the owner of its trace on a ring that was in use, or its owner was in trouble."""
     starts = [start for start, _ in run.rings]
-    index = TroubleIndex(run.troubles)
+    index = TroubleIndex(run.troubles, {trouble.kind for trouble in run.troubles} - SPOKEN)
     for number, copies in books.copies.items():
         for at, backend, _, trace in copies:
-            # Rings from GRACE before the copy until the copy: a request keeps the ring it began with.
+            # Rings from RING_GRACE before the copy until the copy: a request keeps the ring it began with.
             last = bisect.bisect_right(starts, at)
-            first = max(bisect.bisect_right(starts, at - GRACE) - 1, 0)
+            first = max(bisect.bisect_right(starts, at - RING_GRACE) - 1, 0)
             owners = [ring.get(trace) for _, ring in run.rings[first:max(last, first + 1)]]
             if backend in owners:
                 continue
-            if any(index.overlaps(owner, at - GRACE, at) for owner in owners):
+            if any(index.overlaps(owner, at - OWNER_GRACE, at) for owner in owners):
                 notes["copies away from a troubled owner"] += 1
                 continue
             counts["misrouted"] += 1

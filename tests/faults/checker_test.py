@@ -92,6 +92,7 @@ class CheckerTest(unittest.TestCase):
     def test_trouble_of_the_owner_explains_another_backend_and_trouble_elsewhere_does_not(self):
         self.expect(check([call()], [taken(backend=B)], troubles=[down(where=A)]))
         self.expect(check([call()], [taken(backend=B)], troubles=[down(where=B)]), "I2")
+        self.expect(check([call()], [taken(backend=B)], troubles=[down(kind="fail")]), "I2")
         self.expect(check([call()], [taken(backend=B)], troubles=[down(begin=20 * S, end=21 * S)]), "I2")
 
     def test_a_new_ring_may_be_used_from_its_time_and_the_old_one_for_a_while(self):
@@ -110,6 +111,23 @@ class CheckerTest(unittest.TestCase):
         self.expect(check([call()], twice, troubles=[down(kind="fail")]), "I5")
         self.expect(check([call()], twice, troubles=[down(kind="kill")]))
         self.expect(check([call()], [taken(answer="dirty"), twice[1]], troubles=[down(kind="rst")]))
+
+    def test_a_request_that_lay_unread_explains_the_later_copy(self):
+        copies = [taken(spans=(0,)), taken(spans=(0,), backend=B, at=12 * S)]
+        stuck = down(kind="blackhole", where=B, begin=9 * S, end=12 * S)
+        findings = check([call(spans=1)], copies, troubles=[stuck, down(kind="kill", where=A, begin=8 * S, end=9 * S)])
+        self.expect(findings)
+
+    def test_a_retryable_answer_needs_something_that_failed_for_a_time(self):
+        later = call(code=14, retry_ms=5, message="fault backend says 3")
+        self.expect(check([later], [], troubles=[down(kind="refuse")]), "I7")
+        self.expect(check([later], [], troubles=[down(kind="fail")]))
+
+    def test_calls_without_an_answer_by_their_deadline_are_few(self):
+        late = [call(request=i, spans=1, code=4, message="Deadline Exceeded") for i in range(4)]
+        self.expect(check(late[:3], [], troubles=[down()]))
+        self.expect(check(late, [], troubles=[down()]), "I8")
+        self.expect(check(late, [], troubles=[down(where="router")]))
 
     def test_a_copy_of_the_next_try_is_the_clients_own(self):
         tries = [call(code=14, retry_ms=1, message="backend B is down"), call(number=2, begin=12 * S)]
@@ -150,7 +168,7 @@ class CheckerTest(unittest.TestCase):
             tries += [call(request=1000 + i, spans=1, begin=16 * S, code=14, retry_ms=5, message="backend A is down")
                       for i in range(bad)]
             records = [taken(spans=(0,), request=i, at=(16 + i % 3) * S + MS) for i in range(good)]
-            return check(tries, records, troubles=[down()], healed_at=10 * S, load_end=20 * S)
+            return check(tries, records, troubles=[down(end=30 * S)], healed_at=10 * S, load_end=20 * S)
         self.expect(after(100, 0))
         self.expect(after(100, 4))
         self.expect(after(100, 10), "I8")

@@ -272,20 +272,22 @@ void FaultBackend::AnswerDue() {
 
 void FaultBackend::Answer(BackendConnection& connection, std::uint32_t stream_id,
                           const Request& request) {
-  const auto refuse = [&](int code, int retry_ms) {
+  const auto refuse = [&](int code, int retry_ms, const std::string& message) {
     Record("code:" + std::to_string(code) + (retry_ms < 0 ? "" : ":" + std::to_string(retry_ms)),
            request);
-    AppendRefusal(stream_id, code, retry_ms, connection.Answer(stream_id));
+    AppendRefusal(stream_id, code, retry_ms, message, connection.Answer(stream_id));
   };
   if (!request.is_readable) {
     Write("unreadable " + Now() + " 0\n");
-    return refuse(3, -1);
+    return refuse(3, -1, "fault backend cannot read this");
   }
   if (behaviour_.bytes_max > 0 && request.bytes > static_cast<std::size_t>(behaviour_.bytes_max)) {
-    return refuse(kResourceExhausted, -1);
+    return refuse(kResourceExhausted, -1, "fault backend: received message larger than max");
   }
-  if (Chance(behaviour_.fail_percent))
-    return refuse(behaviour_.fail_code, behaviour_.fail_retry_ms);
+  if (Chance(behaviour_.fail_percent)) {
+    return refuse(behaviour_.fail_code, behaviour_.fail_retry_ms,
+                  "fault backend says " + std::to_string(behaviour_.fail_code));
+  }
   if (Chance(behaviour_.reset_percent)) {
     const auto code = static_cast<std::uint32_t>(behaviour_.reset_code);
     const bool was_taken = code != kRefusedStream && Chance(50);

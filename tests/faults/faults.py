@@ -2,7 +2,7 @@
 """faults: spanring under seeded schedules of faults, with every span accounted for. See docs/testing.md.
 
 usage: faults.py BINARIES [--minutes N | --schedules N] [--seed S] [--kinds K,…] [--parallel P] [--keep]
-                 [--mutants [NAME,…]]
+                 [--mutants [NAME …]]
 
 Each schedule is printed as one line with its counts. Exit code 1 if the checker found a fault; the directory of
 that run stays, and its seed repeats the schedule.
@@ -16,6 +16,7 @@ import tempfile
 import time
 import traceback
 
+from mutants import MUTANTS
 from rig import Rig
 from schedule import COMMANDS, DEFAULT_KINDS, DNS_KINDS, PROCESS_KINDS, ROUTER_KINDS, make_plan
 
@@ -83,6 +84,41 @@ def run_campaign(arguments, kinds):
                 outcomes[-1].print()
 
 
+MUTANT_RUNS_MAX = 3
+MUTANT_PLAN = dict(routers=1, backends=4, cancel_percent=0, tries=6, is_impatient=False, spans_max=200, warm_s=1,
+                   faults_s=6, heal_s=1)
+
+
+def catch_mutant(arguments, mutant, slot):
+    """The first outcome with a fault within MUTANT_RUNS_MAX short runs, or None; and how many it took."""
+    for run in range(MUTANT_RUNS_MAX):
+        plan = make_plan(arguments.seed + run, mutant.kinds, **MUTANT_PLAN)
+        outcome = run_plan(arguments.binaries, arguments.binaries / f"spanring_mutant_{mutant.name}", plan, slot)
+        if outcome.faults:
+            if not arguments.keep:
+                shutil.rmtree(outcome.directory)
+            return outcome, run + 1
+    return None, MUTANT_RUNS_MAX
+
+
+def hunt_mutants(arguments):
+    """Each has to be caught, and not by the rig's own failure. Returns how many were not."""
+    chosen = [mutant for mutant in MUTANTS if not arguments.mutants or mutant.name in arguments.mutants]
+    missed = 0
+    with concurrent.futures.ThreadPoolExecutor(arguments.parallel) as pool:
+        slots = [index % arguments.parallel for index in range(len(chosen))]
+        for mutant, (outcome, runs) in zip(chosen, pool.map(
+                lambda item: catch_mutant(arguments, *item), zip(chosen, slots))):
+            is_caught = outcome is not None and not outcome.error
+            missed += not is_caught
+            print(f"{'caught' if is_caught else 'MISSED'} {mutant.name} ({mutant.says}) in run {runs}")
+            if outcome is not None:
+                print(f"       {outcome.faults[0]}")
+            sys.stdout.flush()
+    print(f"\n{len(chosen) - missed} of {len(chosen)} mutants caught")
+    return missed
+
+
 def print_table(outcomes):
     total = {name: sum(outcome.findings.counts[name] for outcome in outcomes if outcome.findings)
              for name in COLUMNS}
@@ -103,6 +139,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", help="faults to draw from, or `none`, `all`")
     parser.add_argument("--parallel", type=int, default=1)
+    parser.add_argument("--mutants", nargs="*", help="hunt the mutants, or these, in place of a campaign")
     parser.add_argument("--keep", action="store_true", help="keep the directories of good runs as well")
     arguments = parser.parse_args()
     arguments.binaries = arguments.binaries.resolve()
@@ -113,6 +150,8 @@ def main():
         kinds = tuple(arguments.kinds.split(","))
         if unknown := set(kinds) - set(known):
             parser.error(f"unknown kinds {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if arguments.mutants is not None:
+        return 1 if hunt_mutants(arguments) else 0
     if not arguments.minutes and not arguments.schedules:
         arguments.schedules = 5
     return 1 if print_table(run_campaign(arguments, kinds)) else 0

@@ -16,7 +16,7 @@ LIBRARY_MESSAGES = re.compile(
     r"failed to connect|all backends failing|socket closed|connection reset|broken pipe|goaway|too_many_pings|"
     r"endpoint|transport|stream removed|received rst_stream|connection refused|recvmsg|sendmsg|channel is|"
     r"connections to all|empty update|^deadline exceeded$|^cancelled$|keepalive|ping timeout", re.I)
-ROUTER_MESSAGES = ("backend ", "a backend ", "fault backend ", "no backend ", "the ")
+ROUTER_MESSAGES = ("backend ", "a backend ", "fault backend", "no backend ", "the ")
 
 
 @dataclasses.dataclass
