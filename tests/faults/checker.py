@@ -19,6 +19,7 @@ S = 1000 * MS
 ANSWER_SLACK = 100 * MS         # I8, beyond the deadline
 ANSWER_WITHOUT_DEADLINE = 10 * S  # a client without a deadline: the router's default is 8 s
 RING_GRACE = 12 * S             # how long a request may go on with a ring that is no longer current
+CAUSE_GRACE = 10 * S            # how long after a fault its pauses and slow answers may still decide a call
 OWNER_GRACE = 4 * S             # how long after a fault its backend may still be passed over
 AMBIGUITY = 1 * S               # how long around a fault an answer may have been lost on its way
 LATE_SHARE = 0.01               # I8, calls that gRPC itself ended at the deadline, with no router in trouble
@@ -27,7 +28,8 @@ MEMORY_SLACK_KIB = 64 * 1024    # I9, beyond the budget
 LINES_PER_FAULT = 3
 
 # Kinds of faults after which a backend may have taken what its router never heard of.
-AMBIGUOUS = {"kill", "stop", "blackhole", "half_close", "latency", "tcp_reset", "rst", "close_after_request"}
+AMBIGUOUS = {"kill", "stop", "blackhole", "half_close", "latency", "tcp_reset", "rst", "close_after_request",
+             "router_stop", "stall"}
 # Kinds that give nobody a reason to tell a client "later".
 FINAL = {"refuse", "partial", "max_bytes", "no_trailers"}
 # Kinds of which the backend merely says something; none of them lets another backend take its traces.
@@ -36,7 +38,7 @@ SPOKEN = {"fail", "throttle", "refuse", "partial", "max_bytes", "no_trailers"}
 
 @dataclasses.dataclass
 class Trouble:
-    """A fault and its time. `where` is a backend's address, "router" or "dns"."""
+    """A fault and its time. `where` is a backend's address, "router", "dns", or "machine" when that stood still."""
     kind: str
     where: str
     begin: int
@@ -179,7 +181,8 @@ def check_integrity(run, books, counts, faults):
 
 def check_verdicts(run, books, notes, faults):
     """I7: the code and RetryInfo fit what backends said."""
-    is_quiet = not run.troubles
+    is_quiet = not faults_in(run)
+    notes["machine stalls"] = len(run.troubles) - len(faults_in(run))
     late = 0
     for call in run.tries:
         if call.code == 0:
@@ -191,7 +194,7 @@ def check_verdicts(run, books, notes, faults):
         if call.is_from_library:
             is_late = call.code == DEADLINE_EXCEEDED
             notes["late" if is_late else "disconnected"] += 1
-            has_reason = in_trouble(run.troubles, "router", call.begin, call.end)
+            has_reason = router_in_trouble(run.troubles, call.begin, call.end)
             late += is_late and not has_reason
             if not is_late and not has_reason:
                 faults.add("I8", f"request {call.request} try {call.number}: no answer, \"{call.message}\"")
@@ -205,15 +208,19 @@ def check_verdicts(run, books, notes, faults):
         if not call.is_retryable and call.code not in books.codes[call.request]:
             faults.add("I7", f"{where}, which no backend gave")
         if not is_quiet and call.is_retryable and not any(
-                trouble.begin <= call.end and call.begin <= trouble.end + OWNER_GRACE
+                trouble.begin <= call.end and call.begin <= trouble.end + CAUSE_GRACE
                 for trouble in run.troubles if trouble.kind not in FINAL):
             faults.add("I7", f"{where}, although nothing failed for a time")
     if late > max(3, LATE_SHARE * len(run.tries)):
         faults.add("I8", f"{late} of {len(run.tries)} calls had no answer by their deadline")
 
 
-def in_trouble(troubles, where, begin, end, grace=3 * S):
-    return any(trouble.where == where and trouble.begin <= end and begin <= trouble.end + grace
+def faults_in(run):
+    return [trouble for trouble in run.troubles if trouble.where != "machine"]
+
+
+def router_in_trouble(troubles, begin, end, grace=3 * S):
+    return any(trouble.where in ("router", "machine") and trouble.begin <= end and begin <= trouble.end + grace
                for trouble in troubles)
 
 
@@ -244,15 +251,17 @@ def check_duplicates(run, books, counts, notes, faults):
                              default=calls[0])
             is_next_try = any(first_call.number < call.number and call.begin <= second_at for call in calls)
             # Either the first answer was lost, or the second request lay unread at a backend that was stuck.
+            # A router that stood still finds its attempt's time over before it has read the answer.
             if not is_clean or any(ambiguous.overlaps(where, at - AMBIGUITY, at + AMBIGUITY) for where, at in
-                                   ((first_backend, first_at), (second_backend, second_at))):
+                                   ((first_backend, first_at), (second_backend, second_at), ("router", second_at),
+                                    ("machine", second_at))):
                 notes["duplicates after a lost answer"] += 1
             elif is_next_try:
                 notes["duplicates of a client's retry"] += 1
             else:
                 faults.add("I5", f"span {number} taken by {first_backend} and again by {second_backend} "
                                  f"{(second_at - first_at) / MS:.0f} ms later within one try, without a reason")
-    if counts["duplicated"] and not run.troubles:
+    if counts["duplicated"] and not faults_in(run):
         faults.add("I5", f"{counts['duplicated']} duplicates in a run without faults")
 
 
@@ -281,7 +290,8 @@ def check_liveness(run, notes, faults):
     for call in run.tries:
         taken = call.end - call.begin
         allowed = call.deadline_ms * MS + ANSWER_SLACK if call.deadline_ms >= 0 else ANSWER_WITHOUT_DEADLINE
-        if call.code < 0 or (taken > allowed and not call.is_cancelled):
+        is_late = taken > allowed and not call.is_cancelled
+        if call.code < 0 or (is_late and not router_in_trouble(run.troubles, call.begin, call.end)):
             faults.add("I8", f"request {call.request} try {call.number}: {taken / MS:.0f} ms for a deadline of "
                              f"{call.deadline_ms} ms, code {call.code}")
         if run.healed_at and call.begin > run.healed_at + 5 * S and not call.is_cancelled:

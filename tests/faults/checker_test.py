@@ -162,6 +162,12 @@ class CheckerTest(unittest.TestCase):
         self.expect(check([call(taken=11 * S, deadline_ms=-1)], [taken()], troubles=troubles), "I8")
         self.expect(check([call(code=-1, message="")], [], troubles=[down(where="router")]), "I8")
 
+    def test_a_machine_that_stood_still_excuses_lateness_and_nothing_else(self):
+        stall = [down(kind="stall", where="machine"), down(where=B)]
+        self.expect(check([call(taken=1500 * MS)], [taken()], troubles=stall))
+        self.expect(check([call(taken=1500 * MS)], [], troubles=stall), "I1")
+        self.expect(check([call(code=14, retry_ms=9, message="backend A is down")], [], troubles=stall[:1]), "I7")
+
     def test_after_healing_calls_succeed(self):
         def after(good, bad):
             tries = [call(request=i, spans=1, begin=(16 + i % 3) * S) for i in range(good)]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """faults: spanring under seeded schedules of faults, with every span accounted for. See docs/testing.md.
 
-usage: faults.py BINARIES [--minutes N | --schedules N] [--seed S] [--kinds K,…] [--parallel P] [--keep]
+usage: faults.py BINARIES [--minutes N | --schedules N] [--seed S] [--kinds K,…] [--parallel P] [--short] [--keep]
                  [--mutants [NAME …]]
 
 Each schedule is printed as one line with its counts. Exit code 1 if the checker found a fault; the directory of
@@ -63,8 +63,9 @@ def run_plan(binaries, router_binary, plan, slot=0, keep=False):
 
 def run_campaign(arguments, kinds):
     outcomes, end = [], time.monotonic() + arguments.minutes * 60
+    fixed = SHORT_PLAN if arguments.short else {}
     seeds = iter(range(arguments.seed, arguments.seed + (arguments.schedules or 1_000_000)))
-    with concurrent.futures.ThreadPoolExecutor(arguments.parallel) as pool:
+    with concurrent.futures.ProcessPoolExecutor(arguments.parallel) as pool:
         running = {}
         while True:
             while len(running) < arguments.parallel and (arguments.schedules or time.monotonic() < end):
@@ -72,8 +73,8 @@ def run_campaign(arguments, kinds):
                 if seed is None:
                     break
                 slot = min(set(range(arguments.parallel)) - set(running.values()))
-                future = pool.submit(run_plan, arguments.binaries, arguments.router, make_plan(seed, kinds), slot,
-                                     arguments.keep)
+                future = pool.submit(run_plan, arguments.binaries, arguments.router, make_plan(seed, kinds, **fixed),
+                                     slot, arguments.keep)
                 running[future] = slot
             if not running:
                 return outcomes
@@ -87,6 +88,21 @@ def run_campaign(arguments, kinds):
 MUTANT_RUNS_MAX = 3
 MUTANT_PLAN = dict(routers=1, backends=4, cancel_percent=0, tries=6, is_impatient=False, spans_max=200, warm_s=1,
                    faults_s=6, heal_s=1)
+
+
+SHORT_PLAN = dict(warm_s=1, faults_s=8, heal_s=8)
+
+
+def run_controls(arguments, mutants):
+    """What catches the mutants must be silent about the router they are made of."""
+    failed = 0
+    for kinds in sorted({mutant.kinds for mutant in mutants}):
+        outcome = run_plan(arguments.binaries, arguments.router, make_plan(arguments.seed, kinds, **MUTANT_PLAN))
+        failed += bool(outcome.faults)
+        if outcome.faults:
+            outcome.print()
+    print(f"the router itself under the same faults: {'FAILED' if failed else 'no fault'}")
+    return failed
 
 
 def catch_mutant(arguments, mutant, slot):
@@ -104,18 +120,18 @@ def catch_mutant(arguments, mutant, slot):
 def hunt_mutants(arguments):
     """Each has to be caught, and not by the rig's own failure. Returns how many were not."""
     chosen = [mutant for mutant in MUTANTS if not arguments.mutants or mutant.name in arguments.mutants]
-    missed = 0
-    with concurrent.futures.ThreadPoolExecutor(arguments.parallel) as pool:
+    missed = run_controls(arguments, chosen)
+    with concurrent.futures.ProcessPoolExecutor(arguments.parallel) as pool:
         slots = [index % arguments.parallel for index in range(len(chosen))]
-        for mutant, (outcome, runs) in zip(chosen, pool.map(
-                lambda item: catch_mutant(arguments, *item), zip(chosen, slots))):
+        caught = pool.map(catch_mutant, [arguments] * len(chosen), chosen, slots)
+        for mutant, (outcome, runs) in zip(chosen, caught):
             is_caught = outcome is not None and not outcome.error
             missed += not is_caught
             print(f"{'caught' if is_caught else 'MISSED'} {mutant.name} ({mutant.says}) in run {runs}")
             if outcome is not None:
                 print(f"       {outcome.faults[0]}")
             sys.stdout.flush()
-    print(f"\n{len(chosen) - missed} of {len(chosen)} mutants caught")
+    print(f"\n{len(chosen)} mutants, {missed} missed or without control")
     return missed
 
 
@@ -140,6 +156,7 @@ def main():
     parser.add_argument("--kinds", help="faults to draw from, or `none`, `all`")
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--mutants", nargs="*", help="hunt the mutants, or these, in place of a campaign")
+    parser.add_argument("--short", action="store_true", help="schedules of 20 s, for the test suite")
     parser.add_argument("--keep", action="store_true", help="keep the directories of good runs as well")
     arguments = parser.parse_args()
     arguments.binaries = arguments.binaries.resolve()

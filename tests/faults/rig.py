@@ -10,6 +10,7 @@ import ledgers
 from rig_processes import Client, Dns, FaultBackend, Router, free_port, owners, wait_until
 
 TICK_S = 0.03
+STALL_S = 0.1       # a tick that comes so late says that the machine has no time for us
 SAMPLE_S = 0.5
 QUIET_DEADLINE_S = 30
 CLIENT_DEADLINE_S = 60
@@ -98,9 +99,16 @@ class Rig:
             if now >= self.next_sample:
                 self.next_sample = now + SAMPLE_S
                 self.sample()
-            time.sleep(TICK_S)
+            self.sleep_a_tick()
         self.load_end_ns = time.monotonic_ns()
         self.client.finish(CLIENT_DEADLINE_S)
+
+    def sleep_a_tick(self):
+        before = time.monotonic_ns()
+        time.sleep(TICK_S)
+        after = time.monotonic_ns()
+        if after - before > (TICK_S + STALL_S) * 1e9:
+            self.troubles.append(checker.Trouble("stall", "machine", before, after))
 
     def heal(self):
         for backend in self.backends:
@@ -158,6 +166,9 @@ class Rig:
         if kind == "router_hup":
             router.signal(signal.SIGHUP)
             return lambda: None
+        if kind == "router_stop":
+            router.signal(signal.SIGSTOP)
+            return lambda: router.signal(signal.SIGCONT)
         facts.is_complete = False
         if kind == "router_kill":
             router.kill()

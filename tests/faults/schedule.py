@@ -21,10 +21,10 @@ COMMANDS = {
     "blackhole": lambda r: "blackhole",
 }
 PROCESS_KINDS = ("kill", "stop")
-ROUTER_KINDS = ("router_term", "router_kill", "router_hup")
+ROUTER_KINDS = ("router_term", "router_kill", "router_stop", "router_hup")
 DNS_KINDS = ("dns_mode", "dns_scale")
 DNS_MODES = ("nxdomain", "servfail", "refused", "silent", "nodata", "garbage", "wrong_id", "flap", "huge")
-DEFAULT_KINDS = (*COMMANDS, *PROCESS_KINDS, "router_term", "router_kill")
+DEFAULT_KINDS = (*COMMANDS, *PROCESS_KINDS, "router_term", "router_kill", "router_stop")
 
 
 @dataclasses.dataclass
@@ -75,7 +75,7 @@ def event(generator, plan, kind, at_s, end_s):
         return Event(at_s, kind, 0, generator.choice(DNS_MODES), length_s)
     if kind == "dns_scale":
         return Event(at_s, kind, 0, str(generator.randint(max(1, plan.backends // 2), plan.backends)), length_s)
-    return Event(at_s, kind, generator.randrange(plan.routers), "", min(length_s, 0.5))
+    return Event(at_s, kind, generator.randrange(plan.routers), "", min(length_s, 1))
 
 
 def make_plan(seed, kinds=None, **fixed):

@@ -3,8 +3,11 @@
 //   spanring_dns --listen 127.0.0.1:5353 [--record name=ip[,ip…]]… [--ttl SECONDS] [--records-file
 //   F]
 //
-// F holds lines "name ip ip …", # begins a comment; SIGHUP reads it again. Prints "listening
-// 127.0.0.1:PORT" when it serves (port 0: any). SIGTERM or SIGINT ends it.
+// F holds lines "name [=MODE] ip ip … [/ ip ip …]…", # begins a comment; SIGHUP reads it again.
+// Sets divided by a slash are given in turn. MODE is one of nxdomain, servfail, refused, nodata,
+// silent, garbage, garbage_tail, wrong_id, truncated, truncated_forever, huge, lying_counts,
+// pointer_loop. Prints "listening 127.0.0.1:PORT" when it serves (port 0: any). SIGTERM or SIGINT
+// ends it.
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -86,6 +89,41 @@ std::optional<Arguments> ReadArguments(int argc, char** argv) {
   return arguments;
 }
 
+const std::map<std::string, dnstest::Mode> kModes = {
+    {"nxdomain", dnstest::Mode::kNxDomain},
+    {"servfail", dnstest::Mode::kServFail},
+    {"refused", dnstest::Mode::kRefused},
+    {"nodata", dnstest::Mode::kNoData},
+    {"silent", dnstest::Mode::kSilent},
+    {"garbage", dnstest::Mode::kGarbage},
+    {"garbage_tail", dnstest::Mode::kGarbageTail},
+    {"wrong_id", dnstest::Mode::kWrongId},
+    {"truncated", dnstest::Mode::kTruncated},
+    {"truncated_forever", dnstest::Mode::kTruncatedForever},
+    {"huge", dnstest::Mode::kHuge},
+    {"lying_counts", dnstest::Mode::kLyingCounts},
+    {"pointer_loop", dnstest::Mode::kPointerLoop},
+};
+
+// One line of the records file, after its name.
+dnstest::Script ReadScript(std::istringstream& words, std::uint32_t ttl,
+                           const std::string& file_name) {
+  dnstest::Script script = dnstest::Addresses({}, ttl);
+  for (std::string word; words >> word;) {
+    if (word == "/") {
+      script.address_sets.emplace_back();
+    } else if (const auto mode = kModes.find(word.substr(1));
+               word[0] == '=' && mode != kModes.end()) {
+      script.mode = mode->second;
+    } else if (IsAddress(word)) {
+      script.address_sets.back().push_back(word);
+    } else {
+      std::cerr << file_name << ": neither an address nor a mode: " << word << "\n";
+    }
+  }
+  return script;
+}
+
 void Load(const Arguments& arguments, dnstest::DnsServer& server) {
   std::map<std::string, dnstest::Script> scripts;
   for (const auto& [name, addresses] : arguments.records) {
@@ -95,18 +133,8 @@ void Load(const Arguments& arguments, dnstest::DnsServer& server) {
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line.substr(0, line.find('#')));
     std::string name;
-    std::vector<std::string> addresses;
     words >> name;
-    for (std::string address; words >> address;) {
-      if (IsAddress(address)) {
-        addresses.push_back(address);
-      } else {
-        std::cerr << arguments.records_file << ": not an address: " << address << "\n";
-      }
-    }
-    if (!name.empty()) {
-      scripts[name] = dnstest::Addresses(std::move(addresses), arguments.ttl);
-    }
+    if (!name.empty()) scripts[name] = ReadScript(words, arguments.ttl, arguments.records_file);
   }
   server.SetAll(std::move(scripts));
 }
