@@ -12,7 +12,7 @@ import bisect
 import collections
 import dataclasses
 
-from ledgers import CANCELLED, DEADLINE_EXCEEDED, SPANS_PER_REQUEST_MAX, UNAVAILABLE
+from ledgers import CANCELLED, DEADLINE_EXCEEDED, SPANS_PER_REQUEST_MAX, UNAVAILABLE, metric
 
 MS = 1_000_000
 S = 1000 * MS
@@ -182,7 +182,9 @@ def check_integrity(run, books, counts, faults):
 def check_verdicts(run, books, notes, faults):
     """I7: the code and RetryInfo fit what backends said."""
     is_quiet = not faults_in(run)
-    notes["machine stalls"] = len(run.troubles) - len(faults_in(run))
+    starved = sum(trouble.end - trouble.begin for trouble in run.troubles if trouble.where == "machine")
+    if starved:
+        notes["seconds starved of CPU"] = round(starved / S, 1)
     late = 0
     for call in run.tries:
         if call.code == 0:
@@ -201,7 +203,7 @@ def check_verdicts(run, books, notes, faults):
             continue
         notes["deadline" if call.code == DEADLINE_EXCEEDED else f"code {call.code}"] += 1
         where = f"request {call.request} try {call.number}: code {call.code} \"{call.message}\""
-        if is_quiet:
+        if is_quiet and not was_starved(run.troubles, call.begin, call.end):
             faults.add("I7", f"{where} in a run without faults")
         if call.code == UNAVAILABLE and call.retry_ms < 0:
             faults.add("I7", f"{where} without RetryInfo")
@@ -221,6 +223,12 @@ def faults_in(run):
 
 def router_in_trouble(troubles, begin, end, grace=3 * S):
     return any(trouble.where in ("router", "machine") and trouble.begin <= end and begin <= trouble.end + grace
+               for trouble in troubles)
+
+
+def was_starved(troubles, begin, end):
+    """The machine had no time for us then, or shortly before."""
+    return any(trouble.where == "machine" and trouble.begin <= end and begin <= trouble.end + OWNER_GRACE
                for trouble in troubles)
 
 
@@ -277,11 +285,18 @@ def check_owners(run, books, counts, notes, faults):
             owners = [ring.get(trace) for _, ring in run.rings[first:max(last, first + 1)]]
             if backend in owners:
                 continue
-            if any(index.overlaps(owner, at - OWNER_GRACE, at) for owner in owners):
+            if any(index.overlaps(where, at - OWNER_GRACE, at) for where in (*owners, "machine")):
                 notes["copies away from a troubled owner"] += 1
                 continue
             counts["misrouted"] += 1
             faults.add("I2", f"span {number} of trace {trace} at {backend}, the owner is {owners[-1]}")
+    if len(run.rings) > 1 or not run.routers or not all(router.is_complete for router in run.routers):
+        return
+    away = counts["misrouted"] + notes["copies away from a troubled owner"]
+    counted = sum(metric(router.metrics, f"spanring_{name}_spans") for router in run.routers
+                  for name in ("failover", "rerouted"))
+    if away > counted:
+        faults.add("I2", f"{away} copies away from their owners, the routers count {counted} failed over or rerouted")
 
 
 def check_liveness(run, notes, faults):
@@ -294,7 +309,8 @@ def check_liveness(run, notes, faults):
         if call.code < 0 or (is_late and not router_in_trouble(run.troubles, call.begin, call.end)):
             faults.add("I8", f"request {call.request} try {call.number}: {taken / MS:.0f} ms for a deadline of "
                              f"{call.deadline_ms} ms, code {call.code}")
-        if run.healed_at and call.begin > run.healed_at + 5 * S and not call.is_cancelled:
+        is_after = run.healed_at and call.begin > run.healed_at + 5 * S and not call.is_cancelled
+        if is_after and not (call.code and was_starved(run.troubles, call.begin, call.end)):
             after[0 if call.code == 0 else 1] += 1
     if run.healed_at and run.load_end > run.healed_at + 6 * S:
         total = sum(after)
@@ -305,7 +321,6 @@ def check_liveness(run, notes, faults):
 
 def check_routers(run, books, counts, faults):
     """I3, I4, I9 by what the routers say of themselves."""
-    from ledgers import metric
     for router in run.routers:
         if router.exit_code != 0:
             faults.add("I4", f"{router.name} ended with {router.exit_code}")

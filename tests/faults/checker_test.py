@@ -162,11 +162,14 @@ class CheckerTest(unittest.TestCase):
         self.expect(check([call(taken=11 * S, deadline_ms=-1)], [taken()], troubles=troubles), "I8")
         self.expect(check([call(code=-1, message="")], [], troubles=[down(where="router")]), "I8")
 
-    def test_a_machine_that_stood_still_excuses_lateness_and_nothing_else(self):
+    def test_a_machine_that_stood_still_excuses_lateness_and_no_loss(self):
         stall = [down(kind="stall", where="machine"), down(where=B)]
         self.expect(check([call(taken=1500 * MS)], [taken()], troubles=stall))
         self.expect(check([call(taken=1500 * MS)], [], troubles=stall), "I1")
-        self.expect(check([call(code=14, retry_ms=9, message="backend A is down")], [], troubles=stall[:1]), "I7")
+        refused = call(code=14, retry_ms=9, message="backend A is down")
+        self.expect(check([refused], [], troubles=stall[:1]))
+        self.expect(check([call(code=14, message="backend A is down")], [], troubles=stall[:1]), "I7")
+        self.expect(check([refused], [], troubles=[down(kind="stall", where="machine", end=11 * S, begin=20 * S)]), "I7")
 
     def test_after_healing_calls_succeed(self):
         def after(good, bad):
@@ -209,6 +212,14 @@ class RouterFactsTest(unittest.TestCase):
     def test_more_rejected_than_the_router_counts_is_a_fault(self):
         self.expect(self.facts(dict(received=2, forwarded=1, cancelled=1)), "I3", tries=[call(rejected=1)],
                     records=[taken(left_out=(1,))])
+
+    def test_copies_away_from_their_owner_are_counted_by_the_router(self):
+        def away(**spans):
+            facts = self.facts(dict(received=2, forwarded=2, **spans))
+            return check([call()], [taken(backend=B)], routers=[facts], troubles=[down()]).faults
+        self.assertEqual(away(failover=2), [])
+        self.assertEqual(away(rerouted=2), [])
+        self.assertTrue(away(failover=1)[0].startswith("I2"))
 
     def test_the_exit_code_memory_threads_and_descriptors_are_judged(self):
         self.expect(self.facts(exit_code=2), "I4")

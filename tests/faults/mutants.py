@@ -96,7 +96,7 @@ def mutate(mutant):
     text = (ROOT / mutant.file).read_text()
     for old, new in mutant.edits:
         if text.count(old) != 1:
-            raise SystemExit(f"mutant {mutant.name}: {mutant.file} has this text {text.count(old)} times, not once:\n{old}")
+            raise SystemExit(f"mutant {mutant.name}: {text.count(old)} times in {mutant.file}, not once:\n{old}")
         text = text.replace(old, new)
     return text
 

@@ -10,7 +10,9 @@ import ledgers
 from rig_processes import Client, Dns, FaultBackend, Router, free_port, owners, wait_until
 
 TICK_S = 0.03
-STALL_S = 0.1       # a tick that comes so late says that the machine has no time for us
+WATCH_S = 0.2       # how often processes are asked how long they waited for a CPU
+STARVED_S = 0.05    # a thread that waited so long in that time says that the machine has no time for us
+YOUNG_S = 3         # a router that has just started is not measured
 SAMPLE_S = 0.5
 QUIET_DEADLINE_S = 30
 CLIENT_DEADLINE_S = 60
@@ -45,6 +47,7 @@ class Rig:
         self.undo = []          # [(time_s, function)]
         self.draining = {}      # router: time of SIGTERM
         self.next_sample = 0
+        self.watched_at, self.waited = 0, {}   # {task: time it waited for a CPU}
 
     # ---- life ---------------------------------------------------------------------------------------------------
 
@@ -99,16 +102,24 @@ class Rig:
             if now >= self.next_sample:
                 self.next_sample = now + SAMPLE_S
                 self.sample()
-            self.sleep_a_tick()
+            self.watch_machine()
+            time.sleep(TICK_S)
         self.load_end_ns = time.monotonic_ns()
         self.client.finish(CLIENT_DEADLINE_S)
 
-    def sleep_a_tick(self):
-        before = time.monotonic_ns()
-        time.sleep(TICK_S)
-        after = time.monotonic_ns()
-        if after - before > (TICK_S + STALL_S) * 1e9:
-            self.troubles.append(checker.Trouble("stall", "machine", before, after))
+    def watch_machine(self):
+        """Notes the times in which our processes had to wait for a CPU: nobody can be prompt then."""
+        now = time.monotonic_ns()
+        if now - self.watched_at < WATCH_S * 1e9:
+            return
+        waited = {}
+        for child in [self.client, *self.routers, *self.backends]:
+            waited.update(child.waited_ns())
+        late_ns = now - self.watched_at - (WATCH_S + TICK_S) * 1e9
+        longest_ns = max([late_ns, *(value - self.waited.get(task, value) for task, value in waited.items())])
+        if longest_ns > STARVED_S * 1e9 and self.watched_at:
+            self.troubles.append(checker.Trouble("stall", "machine", self.watched_at, now))
+        self.watched_at, self.waited = now, waited
 
     def heal(self):
         for backend in self.backends:
@@ -212,11 +223,10 @@ class Rig:
     def sample(self):
         for router, facts in zip(self.routers, self.facts):
             seen = router.resources()
-            if seen is None or router.name in self.busy or not seen[0]:
+            if seen is None or time.monotonic() < router.started_at + YOUNG_S:
                 continue
             facts.memory_kib_max = max(facts.memory_kib_max, seen[0])
-            if time.monotonic() > self.began + 1:
-                facts.threads.add(seen[1])
+            facts.threads.add(seen[1])
 
     def settle(self):
         """Until nothing is in flight; then the routers are read, and end on SIGTERM."""

@@ -15,12 +15,16 @@ from processes import accepts, wait_until  # noqa: E402
 START_DEADLINE_S = 20
 SPANRING_CONFIG = """\
 receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{port}"}}}}}}}}
-exporters: {{loadbalancing: {{protocol: {{otlp: {{compression: {compression}, tls: {{insecure: true}}}}}}, resolver: {{{resolver}}}}}}}
+exporters:
+  loadbalancing:
+    protocol: {{otlp: {{compression: {compression}, tls: {{insecure: true}}}}}}
+    resolver: {{{resolver}}}
 extensions: {{health_check: {{endpoint: "127.0.0.1:{health_port}"}}}}
 service:
   extensions: [health_check]
   pipelines: {{traces: {{receivers: [otlp], exporters: [loadbalancing]}}}}
-  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics_port}}}}}}}}}]}}}}
+  telemetry:
+    metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics_port}}}}}}}}}]}}
 spanring: {{workers: 2, memory: {{limit: {memory_mib}MiB}}, drain: {{delay: 300ms, timeout: 12s}}{more}}}
 """
 
@@ -57,6 +61,18 @@ class Child:
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
                                           text=True)
+
+        self.started_at = time.monotonic()
+
+    def waited_ns(self):
+        """{task: how long it was ready to run and had no CPU}, since its start."""
+        result, tasks = {}, pathlib.Path(f"/proc/{self.pid}/task")
+        try:
+            for task in os.listdir(tasks):
+                result[int(task)] = int((tasks / task / "schedstat").read_text().split()[1])
+        except OSError:
+            pass  # it ends
+        return result
 
     @property
     def pid(self):
@@ -180,7 +196,6 @@ class Dns(Child):
     def start(self):
         super().start()
         wait_until(lambda: "listening" in self.log.read_text(), "the DNS server to listen")
-        time.sleep(0)
 
 
 def owners(binary, config, traces, trace_id):
