@@ -169,7 +169,8 @@ class CheckerTest(unittest.TestCase):
         refused = call(code=14, retry_ms=9, message="backend A is down")
         self.expect(check([refused], [], troubles=stall[:1]))
         self.expect(check([call(code=14, message="backend A is down")], [], troubles=stall[:1]), "I7")
-        self.expect(check([refused], [], troubles=[down(kind="stall", where="machine", end=11 * S, begin=20 * S)]), "I7")
+        later = down(kind="stall", where="machine", begin=20 * S, end=21 * S)
+        self.expect(check([refused], [], troubles=[later]), "I7")
 
     def test_after_healing_calls_succeed(self):
         def after(good, bad):
