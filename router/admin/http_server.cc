@@ -17,11 +17,18 @@ using boost::asio::ip::tcp;
 class HttpServer::Session : public std::enable_shared_from_this<Session> {
  public:
   Session(tcp::socket socket, std::shared_ptr<const Handler> handler,
-          std::shared_ptr<std::size_t> open)
-      : stream_(std::move(socket)), handler_(std::move(handler)), open_(std::move(open)) {
-    ++*open_;
+          std::shared_ptr<SessionList> open)
+      : stream_(std::move(socket)),
+        handler_(std::move(handler)),
+        open_(std::move(open)),
+        position_(open_->insert(open_->end(), this)) {}
+  ~Session() { Leave(); }
+
+  // Ends the operation that runs, and with it the session.
+  void Close() {
+    Leave();
+    stream_.close();
   }
-  ~Session() { --*open_; }
 
   void Read() {
     constexpr std::size_t kHeaderBytesMax = 8192;
@@ -36,8 +43,13 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
   }
 
  private:
+  void Leave() {
+    if (std::exchange(is_listed_, false)) open_->erase(position_);
+  }
+
   void OnRead(const beast::error_code& error) {
-    if (error && error != http::error::body_limit) return;
+    if ((error && error != http::error::body_limit) || !is_listed_) return;
+    open_->splice(open_->end(), *open_, position_);
     const auto& request = parser_->get();
     const bool is_get = request.method() == http::verb::get || request.method() == http::verb::head;
     std::string_view path(request.target().data(), request.target().size());
@@ -66,7 +78,9 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
 
   beast::tcp_stream stream_;
   std::shared_ptr<const Handler> handler_;
-  std::shared_ptr<std::size_t> open_;
+  std::shared_ptr<SessionList> open_;
+  SessionList::iterator position_;
+  bool is_listed_ = true;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> response_;
@@ -88,7 +102,8 @@ Result<std::uint16_t> HttpServer::Listen(const std::string& host, std::uint16_t 
 void HttpServer::Accept(const std::shared_ptr<Acceptor>& acceptor) {
   acceptor->async_accept([this, acceptor](const beast::error_code& error, tcp::socket socket) {
     if (!acceptor->is_open()) return;
-    if (!error && *open_ < kConnectionsMax) {
+    if (!error) {
+      if (open_->size() >= kConnectionsMax) open_->front()->Close();
       std::make_shared<Session>(std::move(socket), handler_, open_)->Read();
     }
     if (error) {

@@ -1,7 +1,7 @@
 // HttpServer: the small HTTP/1.1 server of the health and metrics ports (Boost.Beast). GET and HEAD only.
 //
-// Thread safety: control thread only. Bounds: kConnectionsMax connections, kIdleTimeout each, 8 KiB of headers,
-// no body. Never on the data path: a slow scraper costs nobody else anything.
+// Thread safety: control thread only. Bounds: kConnectionsMax connections (one more closes the one that
+// was silent longest), kIdleTimeout each, 8 KiB of headers, no body. Never on the data path: a slow scraper costs nobody else anything.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,13 +42,14 @@ class HttpServer {
 
  private:
   class Session;
+  using SessionList = std::list<Session*>;  // the one that was silent longest first
   using Acceptor = boost::asio::ip::tcp::acceptor;
   void Accept(const std::shared_ptr<Acceptor>& acceptor);
 
   boost::asio::io_context& control_;
   // Shared with the sessions, which may outlive the server by a moment.
   std::shared_ptr<const Handler> handler_;
-  std::shared_ptr<std::size_t> open_ = std::make_shared<std::size_t>(0);
+  std::shared_ptr<SessionList> open_ = std::make_shared<SessionList>();
   AcceptorList acceptors_;
 };
 

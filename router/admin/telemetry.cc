@@ -247,6 +247,19 @@ void AddCollectorNames(Page& page, const Telemetry& telemetry, const BackendSums
   }
 }
 
+void AddReloads(Page& page, const ReloadStats& reloads) {
+  page.Begin(MetricType::Counter, "spanring_config_reloads_total",
+             "Times the configuration was read again");
+  page.AddCounter({{"outcome", "applied"}}, static_cast<double>(reloads.applied));
+  page.AddCounter({{"outcome", "unchanged"}}, static_cast<double>(reloads.unchanged));
+  page.AddCounter({{"outcome", "invalid"}}, static_cast<double>(reloads.invalid));
+  page.Gauge("spanring_config_last_reload_successful", "0 when the file had faults the last time",
+             reloads.is_last_good ? 1 : 0);
+  page.Gauge("spanring_config_last_reload_success_timestamp_seconds",
+             "When the configuration was last read without faults",
+             std::chrono::duration<double>(reloads.last_success.time_since_epoch()).count());
+}
+
 double ResidentBytes() {
   std::ifstream statm("/proc/self/statm");
   std::uint64_t size = 0;
@@ -296,6 +309,7 @@ std::string RenderMetrics(const Telemetry& telemetry, TimePoint now) {
                Sum(telemetry, [](const Ledger& ledger) { return ledger.rerouted_spans.Value(); }));
   AddBackends(page, sums);
   AddDiscovery(page, telemetry, now);
+  AddReloads(page, telemetry.reloads);
   AddProcess(page, telemetry, now);
   AddCollectorNames(page, telemetry, sums);
   return page.Text();

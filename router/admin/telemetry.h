@@ -6,8 +6,7 @@
 // docs/operations.md lists every name; a test compares it with what RenderMetrics() gives.
 #pragma once
 
-
-
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -34,6 +33,15 @@ struct ResolverStats {
   TimePoint last_success{};
 };
 
+// What came of reading the configuration again. Written on the control thread.
+struct ReloadStats {
+  std::uint64_t applied = 0;
+  std::uint64_t unchanged = 0;
+  std::uint64_t invalid = 0;
+  bool is_last_good = true;
+  std::chrono::system_clock::time_point last_success{};  // the start, or a reload without faults
+};
+
 struct Telemetry {
   using BackendList = std::vector<std::pair<std::string, std::shared_ptr<const BackendMetrics>>>;
   struct Worker {
@@ -47,6 +55,7 @@ struct Telemetry {
   std::vector<Worker> workers;
   const MemoryBudget* budget = nullptr;
   ResolverStats resolver;
+  ReloadStats reloads;
   std::shared_ptr<const RoutingTable> table;
   bool is_ready = false;
   // otelcol_* counters carry `_total` only when the configuration says so, as the Collector's own.

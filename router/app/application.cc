@@ -4,8 +4,11 @@
 #include <chrono>
 #include <utility>
 
+#include "router/app/closing_sum.h"
+#include "router/app/config_reload.h"
 #include "router/app/config_summary.h"
 #include "router/app/machine.h"
+#include "router/base/log.h"
 
 namespace router {
 namespace {
@@ -35,18 +38,12 @@ WorkerOptions ToWorkerOptions(const Config& config, const std::string& version) 
   return options;
 }
 
-std::uint64_t SumOf(const std::vector<std::unique_ptr<Worker>>& workers,
-                    std::uint64_t (*read)(const LedgerColumn&), LedgerColumn Ledger::*column) {
-  std::uint64_t sum = 0;
-  for (const auto& worker : workers) sum += read(worker->ledger().*column);
-  return sum;
+std::size_t MemoryLimit(const Config& config) {
+  return config.memory_limit_bytes != 0 ? config.memory_limit_bytes : DefaultMemoryLimit();
 }
 
-template <std::size_t kSize>
-std::uint64_t Total(const std::array<Counter, kSize>& counters) {
-  std::uint64_t sum = 0;
-  for (const Counter& counter : counters) sum += counter.Value();
-  return sum;
+std::size_t ConnectionsMax(const Config& config, std::size_t files) {
+  return config.connections_max != 0 ? config.connections_max : std::max<std::size_t>(files / 2, 16);
 }
 
 }  // namespace
@@ -74,10 +71,11 @@ RingOptions ToRingOptions(const Config::Ring& ring) {
 
 Application::Application(Config config, std::string version)
     : config_(std::move(config)),
-      budget_(config_.memory_limit_bytes != 0 ? config_.memory_limit_bytes : DefaultMemoryLimit()) {
+      budget_(MemoryLimit(config_)) {
   telemetry_.version = std::move(version);
   telemetry_.started = Clock::now();
   telemetry_.budget = &budget_;
+  telemetry_.reloads.last_success = std::chrono::system_clock::now();
   telemetry_.without_type_suffix = config_.metrics.without_type_suffix;
   telemetry_.without_units = config_.metrics.without_units;
   telemetry_.table = std::make_shared<const RoutingTable>();
@@ -88,7 +86,7 @@ Application::~Application() {
 }
 
 Result<void> Application::Start() {
-  const std::size_t files = RaiseFileLimit();
+  files_ = RaiseFileLimit();
   const std::uint32_t count = config_.workers != 0 ? config_.workers : AvailableCpus();
   const WorkerOptions options = ToWorkerOptions(config_, telemetry_.version);
   WorkerListener& self = *this;
@@ -101,9 +99,8 @@ Result<void> Application::Start() {
                                   .backends = {}});
   }
 
-  const std::size_t connections_max =
-      config_.connections_max != 0 ? config_.connections_max : std::max<std::size_t>(files / 2, 16);
-  listener_ = std::make_unique<Listener>(control_, connections_max, std::move(targets));
+  listener_ =
+      std::make_unique<Listener>(control_, ConnectionsMax(config_, files_), std::move(targets));
   const auto& receiver = config_.receiver.endpoint;
   if (auto port = listener_->Listen(receiver.host, receiver.port); !port) {
     return tl::unexpected(Error{"OTLP receiver: " + port.error().message});
@@ -128,9 +125,7 @@ Result<void> Application::Start() {
   updater_ = std::make_unique<TableUpdater>(
       control_, ToRingOptions(config_.ring), config_.backend.connect_timeout + milliseconds(200),
       [this](std::shared_ptr<const RoutingTable> table) { Publish(std::move(table)); });
-  discovery_ = std::make_unique<Discovery>(
-      control_, config_, telemetry_.resolver,
-      [this](std::vector<BackendEndpoint> known) { updater_->SetEndpoints(std::move(known)); });
+  discovery_ = NewDiscovery();
   for (const auto& worker : workers_) worker->Start();
   discovery_->Start();
   Beat();
@@ -162,6 +157,69 @@ void Application::Publish(std::shared_ptr<const RoutingTable> table) {
   for (const auto& worker : workers_) worker->SetTable(table);
 }
 
+std::unique_ptr<Discovery> Application::NewDiscovery() {
+  return std::make_unique<Discovery>(
+      control_, config_, telemetry_.resolver,
+      [this](std::vector<BackendEndpoint> known) { updater_->SetEndpoints(std::move(known)); });
+}
+
+// ---- reload ---------------------------------------------------------------------------------------
+
+void Application::Reload(ConfigReport report) {
+  boost::asio::post(control_, [this, report = std::move(report)] { TakeReload(report); });
+}
+
+void Application::TakeReload(const ConfigReport& report) {
+  if (phase_ != Phase::kServing) {
+    spdlog::warn("reload: ignored, the process is draining");
+    return;
+  }
+  ReloadStats& stats = telemetry_.reloads;
+  for (const Fault& warning : report.warnings) spdlog::warn("reload: {}", ToText(warning));
+  for (const Fault& fault : report.faults) spdlog::error("reload: {}", ToText(fault));
+  stats.is_last_good = report.config.has_value();
+  if (!report.config) {
+    ++stats.invalid;
+    spdlog::error("reload: {} errors; the running configuration stays", report.faults.size());
+    return;
+  }
+  stats.last_success = std::chrono::system_clock::now();
+  const ReloadPlan plan = PlanReload(config_, *report.config);
+  if (plan.is_unchanged) {
+    ++stats.unchanged;
+    spdlog::info("reload: nothing has changed");
+    return;
+  }
+  ++stats.applied;
+  for (const std::string& key : plan.restart_keys) {
+    spdlog::warn("reload: {}: a change needs a restart; the old value stays", key);
+  }
+  Apply(plan.config);
+  spdlog::info("reload: {}", Summarize(config_));
+}
+
+void Application::Apply(const Config& config) {
+  const Config former = std::exchange(config_, config);
+  SetLogLevel(LogLevelName(config_.log_level));
+  budget_.SetLimit(MemoryLimit(config_));
+  listener_->SetConnectionsMax(ConnectionsMax(config_, files_));
+  telemetry_.without_type_suffix = config_.metrics.without_type_suffix;
+  telemetry_.without_units = config_.metrics.without_units;
+  const WorkerOptions options = ToWorkerOptions(config_, telemetry_.version);
+  for (const auto& worker : workers_) worker->SetOptions(options);
+  if (config_.ring != former.ring) {
+    updater_->SetRingOptions(ToRingOptions(config_.ring),
+                             discovery_->NameFor(config_.ring.algorithm));
+  }
+  if (config_.resolver != former.resolver || config_.dns != former.dns) {
+    discovery_->Stop();
+    auto discovery = NewDiscovery();
+    discovery->TakeOverFrom(*discovery_);
+    discovery_ = std::move(discovery);
+    discovery_->Start();
+  }
+}
+
 // ---- health ---------------------------------------------------------------------------------------
 
 void Application::Beat() {
@@ -175,8 +233,7 @@ void Application::Beat() {
 
 // Once after each busy time: a trim costs milliseconds and takes the allocator's locks.
 void Application::TrimWhenIdle() {
-  const std::uint64_t received =
-      SumOf(workers_, [](const LedgerColumn& c) { return c.received.Value(); }, &Ledger::requests);
+  const std::uint64_t received = SumOf(Ledgers(), &Ledger::requests).received;
   idle_beats_ = received == received_last_beat_ ? idle_beats_ + 1 : 0;
   received_last_beat_ = received;
   if (idle_beats_ == kTrimAfterBeats) TrimMemory();
@@ -246,7 +303,7 @@ void Application::NextPhase() {
       WaitForRequests(Clock::now() + config_.drain.timeout);
       return;
     case Phase::kEnding:
-      control_.stop();
+      CutOff();
       return;
   }
 }
@@ -259,12 +316,14 @@ void Application::Wait(milliseconds delay) {
 }
 
 void Application::WaitForRequests(TimePoint until) {
-  const std::uint64_t running =
-      SumOf(workers_, [](const LedgerColumn& c) { return c.in_flight.Value(); }, &Ledger::requests);
   std::size_t connections = 0;
   for (const auto& worker : workers_) connections += worker->connection_count();
-  if ((running == 0 && connections == 0) || Clock::now() >= until) {
+  if (connections == 0 && SumOf(Ledgers(), &Ledger::requests).in_flight == 0) {
     control_.stop();
+    return;
+  }
+  if (Clock::now() >= until) {
+    CutOff();
     return;
   }
   drain_timer_.expires_after(kDrainPoll);
@@ -273,22 +332,25 @@ void Application::WaitForRequests(TimePoint until) {
   });
 }
 
+void Application::CutOff() {
+  is_cut_off_ = true;
+  control_.stop();
+}
+
+std::vector<const Ledger*> Application::Ledgers() const {
+  std::vector<const Ledger*> ledgers;
+  for (const auto& worker : workers_) ledgers.push_back(&worker->ledger());
+  return ledgers;
+}
+
 int Application::End() {
   for (const auto& worker : workers_) worker->Stop();
-  const auto sum = [this](std::uint64_t (*read)(const LedgerColumn&)) {
-    return SumOf(workers_, read, &Ledger::spans);
-  };
-  const std::uint64_t received = sum([](const LedgerColumn& c) { return c.received.Value(); });
-  const std::uint64_t forwarded = sum([](const LedgerColumn& c) { return c.forwarded.Value(); });
-  const std::uint64_t suppressed = sum([](const LedgerColumn& c) { return c.suppressed.Value(); });
-  const std::uint64_t rejected = sum([](const LedgerColumn& c) { return Total(c.rejected); });
-  const std::uint64_t refused = sum([](const LedgerColumn& c) { return Total(c.refused); });
-  const std::uint64_t cancelled = sum([](const LedgerColumn& c) { return c.cancelled.Value(); });
-  const std::uint64_t in_flight = sum([](const LedgerColumn& c) { return c.in_flight.Value(); });
-  spdlog::info(
-      "spans: received {} = forwarded {} + suppressed {} + rejected {} + refused {} + cancelled {} + in flight {}",
-      received, forwarded, suppressed, rejected, refused, cancelled, in_flight);
-  return received == forwarded + suppressed + rejected + refused + cancelled + in_flight ? 0 : 2;
+  const ClosingSum requests = SumOf(Ledgers(), &Ledger::requests);
+  const ClosingSum spans = SumOf(Ledgers(), &Ledger::spans);
+  spdlog::info("spans: {}", spans.Text());
+  if (requests.Closes(is_cut_off_) && spans.Closes(is_cut_off_)) return 0;
+  spdlog::error("the ledger does not close; requests: {}", requests.Text());
+  return 2;
 }
 
 }  // namespace router

@@ -1,6 +1,8 @@
 // Application: builds the router from a configuration, runs it, drains it. The only place that knows everyone.
 //
 // Threads: the one that calls Run() becomes the control thread; each Worker has its own.
+// Reload: the control thread takes over what may change at once; a faulty configuration, or one that comes during
+// the drain, changes nothing.
 // Drain (RequestDrain): readiness off → delay → listeners closed → GOAWAY → wait for requests, bounded by the
 // timeout → exit with the ledger in one log line. A second request hurries.
 #pragma once
@@ -14,7 +16,7 @@
 
 #include "router/admin/http_server.h"
 #include "router/admin/telemetry.h"
-#include "router/app/config.h"
+#include "router/app/config_report.h"
 #include "router/app/discovery.h"
 #include "router/app/worker.h"
 #include "router/base/memory_budget.h"
@@ -34,6 +36,8 @@ class Application final : private WorkerListener {
   Result<void> Start();
   // Blocks until drained. Returns the exit code: 0, or 2 when the ledger does not close.
   int Run();
+  // Any thread. What reading the configuration again gave.
+  void Reload(ConfigReport report);
   // Any thread. The second call skips what is left of the waiting.
   void RequestDrain();
 
@@ -43,18 +47,23 @@ class Application final : private WorkerListener {
   void OnBackendState(std::size_t worker, std::string name, bool is_ready) override;
   void OnBackends(std::size_t worker, Telemetry::BackendList backends) override;
   void Publish(std::shared_ptr<const RoutingTable> table);
+  void TakeReload(const ConfigReport& report);
+  void Apply(const Config& config);
+  std::unique_ptr<Discovery> NewDiscovery();
   void Beat();
   void TrimWhenIdle();
   void NextPhase();
   void Wait(milliseconds delay);
   void WaitForRequests(TimePoint until);
+  void CutOff();
   int End();
+  std::vector<const Ledger*> Ledgers() const;
   bool IsAlive() const;
   bool IsReady() const;
   HttpAnswer AnswerHealth(std::string_view path) const;
   HttpAnswer AnswerMetrics(std::string_view path);
 
-  const Config config_;
+  Config config_;
   boost::asio::io_context control_{1};
   MemoryBudget budget_;
   Telemetry telemetry_;
@@ -67,6 +76,8 @@ class Application final : private WorkerListener {
   boost::asio::steady_timer beat_timer_{control_};
   boost::asio::steady_timer drain_timer_{control_};
   Phase phase_ = Phase::kServing;
+  std::size_t files_ = 0;    // the limit of file descriptors
+  bool is_cut_off_ = false;  // the drain ended before the requests did
   std::uint64_t received_last_beat_ = 0;
   int idle_beats_ = 0;
 };

@@ -49,6 +49,8 @@ It listens for OTLP/gRPC on `localhost:4317`, answers health checks on `localhos
   written out.
 * Numbers and booleans in quotes are strings, as for the Collector; ports may be either.
 * An empty section (`grpc:`) means its defaults.
+* **SIGHUP** reads the file again ([operations.md](operations.md#reload)). Keys marked *(restart)* keep their old value
+  until the process is started anew.
 
 ## What happens to a key
 
@@ -174,7 +176,7 @@ std::string Row(const ConfigKey& key) {
   if (key.treatment != Treatment::kHonoured) {
     row.append("**").append(NameOf(key.treatment)).append("**: ");
   }
-  return row.append(key.text).append(" |\n");
+  return row.append(key.text).append(key.needs_restart ? " *(restart)* |\n" : " |\n");
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         "OTLP over gRPC; its presence, even empty, switches it on."),
     Key("receivers.otlp.protocols.grpc.endpoint", kListen,
         "The address to listen on; an empty host listens on every address.")
-        .Default("localhost:4317"),
+        .Default("localhost:4317")
+        .AtStart(),
     Key("receivers.otlp.protocols.grpc.transport", kChoice, "The transport.")
         .Default("tcp")
         .OneOf("tcp", "unix|tcp4|tcp6"),
@@ -260,7 +261,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("extensions.health_check", kSection,
         "The health endpoint; on unless `service.extensions` is there and leaves it out."),
     Key("extensions.health_check.endpoint", kListen, "The address to listen on.")
-        .Default("localhost:13133"),
+        .Default("localhost:13133")
+        .AtStart(),
     Key("extensions.health_check.path", kString, "The path of the health answer.").Default("/"),
     Later("extensions.health_check.response_body", "other bodies; remove it"),
     Later("extensions.health_check.tls", kServerTls),
@@ -277,7 +279,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("service", kSection,
         "What is switched on. Without it: the only receiver and exporter of the file, or the "
         "defaults."),
-    Key("service.extensions", kStringList, "The extensions to start."),
+    Key("service.extensions", kStringList, "The extensions to start.").AtStart(),
     Key("service.pipelines", kComponents, "Exactly one, of traces."),
     Key("service.pipelines.traces", kSection, "From a receiver to an exporter."),
     Key("service.pipelines.traces.receivers", kStringList, "The one `otlp` receiver."),
@@ -292,12 +294,14 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("service.telemetry.metrics.level", kChoice,
         "`none` switches them off; the other levels are the same.")
         .Default("normal")
-        .OneOf("none|basic|normal|detailed"),
+        .OneOf("none|basic|normal|detailed")
+        .AtStart(),
     Ignored("service.telemetry.metrics.address", kString,
             "the Collector has ignored it since 0.123; use readers[].pull.exporter.prometheus"),
     Later("service.telemetry.metrics.views", "views; remove it"),
     Key("service.telemetry.metrics.readers", kSectionList,
-        "At most one: a Prometheus endpoint. An empty list switches metrics off."),
+        "At most one: a Prometheus endpoint. An empty list switches metrics off.")
+        .AtStart(),
     Later("service.telemetry.metrics.readers[].periodic",
           "pushing metrics; let Prometheus pull them"),
     Key("service.telemetry.metrics.readers[].pull", kSection, "A reader that is asked."),
@@ -305,11 +309,13 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("service.telemetry.metrics.readers[].pull.exporter.prometheus", kSection, "By Prometheus."),
     Key("service.telemetry.metrics.readers[].pull.exporter.prometheus.host", kString,
         "The host to listen on.")
-        .Default("localhost"),
+        .Default("localhost")
+        .AtStart(),
     Key("service.telemetry.metrics.readers[].pull.exporter.prometheus.port", kPort,
         "The port to listen on; 0 means any free one.")
         .Default("8888")
-        .Within(0, 65535),
+        .Within(0, 65535)
+        .AtStart(),
     Key("service.telemetry.metrics.readers[].pull.exporter.prometheus.without_type_suffix",
         kBoolean, "No `_total` at the end of counters.")
         .Default("true"),
@@ -343,7 +349,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("spanring.workers", kInteger,
         "Threads that carry requests; 0: as many as CPUs this process may use.")
         .Default("0")
-        .Within(0, 1024),
+        .Within(0, 1024)
+        .AtStart(),
     Key("spanring.connections_max", kInteger,
         "Client connections; 0: half of the limit on file descriptors.")
         .Default("0")

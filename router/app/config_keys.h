@@ -52,6 +52,8 @@ struct ConfigKey {
       {};                       // kChoice, kBoolean: what is allowed, separated by '|'; empty: all
   std::string_view later = {};  // of the same kind: known but not supported yet
 
+  bool needs_restart = false;  // a change of it takes no effect by SIGHUP
+
   constexpr ConfigKey Default(std::string_view value) const {
     ConfigKey key = *this;
     key.default_text = value;
@@ -66,6 +68,11 @@ struct ConfigKey {
   constexpr ConfigKey OrZero() const {
     ConfigKey key = *this;
     key.zero_is_default = true;
+    return key;
+  }
+  constexpr ConfigKey AtStart() const {
+    ConfigKey key = *this;
+    key.needs_restart = true;
     return key;
   }
   constexpr ConfigKey OneOf(std::string_view now, std::string_view not_yet = {}) const {

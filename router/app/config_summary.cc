@@ -34,6 +34,20 @@ std::string TextOf(const Config::DnsResolver& resolver) {
 
 }  // namespace
 
+std::string_view LogLevelName(Config::LogLevel level) {
+  switch (level) {
+    case Config::LogLevel::kDebug:
+      return "debug";
+    case Config::LogLevel::kInfo:
+      return "info";
+    case Config::LogLevel::kWarn:
+      return "warn";
+    case Config::LogLevel::kError:
+      return "error";
+  }
+  return "info";
+}
+
 std::string Summarize(const Config& config) {
   std::string text = "gRPC " + FormatAddress(config.receiver.endpoint) + " -> ";
   text += std::visit([](const auto& resolver) { return TextOf(resolver); }, config.resolver);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "router/app/config.h"
 
@@ -10,5 +11,8 @@ namespace router {
 
 // What listens where, and where spans go.
 std::string Summarize(const Config& config);
+
+// As the file writes it: debug, info, warn or error.
+std::string_view LogLevelName(Config::LogLevel level);
 
 }  // namespace router

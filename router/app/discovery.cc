@@ -1,5 +1,6 @@
 #include "router/app/discovery.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace router {
@@ -16,6 +17,10 @@ resolver::DnsOptions AskingOptions(const Config& config) {
   return options;
 }
 
+bool UsesCollectorNames(Config::Ring::Algorithm algorithm) {
+  return algorithm != Config::Ring::Algorithm::kSpanring;
+}
+
 resolver::StaticHost ToStaticHost(const Config::StaticHost& host) {
   // The name was checked when the file was read; the parser also makes addresses canonical.
   if (auto parsed = resolver::ParseStaticHost(host.name)) return *std::move(parsed);
@@ -27,26 +32,27 @@ resolver::StaticHost ToStaticHost(const Config::StaticHost& host) {
 
 Discovery::Discovery(boost::asio::io_context& control, const Config& config, ResolverStats& stats,
                      OnEndpointsHandler on_endpoints, OnAttemptHandler on_attempt)
-    : use_collector_names_(config.ring.algorithm != Config::Ring::Algorithm::kSpanring),
+    : use_collector_names_(UsesCollectorNames(config.ring.algorithm)),
       stats_(stats),
       on_endpoints_(std::move(on_endpoints)),
       on_attempt_(std::move(on_attempt)) {
   resolver::Listener& self = *this;
   resolver::DnsOptions options = AskingOptions(config);
-  if (const auto* dns = std::get_if<Config::DnsResolver>(&config.resolver)) {
-    stats_.type = "dns";
+  const auto* dns = std::get_if<Config::DnsResolver>(&config.resolver);
+  const std::string type = dns != nullptr ? "dns" : "static";
+  if (stats_.type != type) stats_ = {};  // counters of another label
+  stats_.type = type;
+  if (dns != nullptr) {
     options.hostname = dns->hostname;
     if (dns->has_port) options.port = dns->port;
     options.interval = dns->interval;
     options.timeout = dns->timeout;
     dns_ = std::make_unique<resolver::DnsResolver>(control, std::move(options), self);
   } else {
-    stats_.type = "static";
-    std::vector<resolver::StaticHost> hosts;
     for (const auto& host : std::get<Config::StaticResolver>(config.resolver).hosts) {
-      hosts.push_back(ToStaticHost(host));
+      hosts_.push_back(ToStaticHost(host));
     }
-    static_ = std::make_unique<resolver::StaticResolver>(control, std::move(hosts), options, self);
+    static_ = std::make_unique<resolver::StaticResolver>(control, hosts_, options, self);
   }
 }
 
@@ -58,15 +64,33 @@ void Discovery::Stop() { dns_ ? dns_->Stop() : static_->Stop(); }
 
 void Discovery::OnEndpoints(const resolver::EndpointSet& endpoints) {
   ++stats_.updates;
+  resolver::EndpointSet next = endpoints;
+  // A host name of the list that has not resolved yet here, but had under the former configuration.
+  for (const resolver::StaticHost& host : hosts_) {
+    const auto is_it = [&](const resolver::Endpoint& endpoint) { return endpoint.name == host.name; };
+    if (std::any_of(endpoints.begin(), endpoints.end(), is_it)) continue;
+    const auto former = std::find_if(known_.begin(), known_.end(), is_it);
+    if (former != known_.end()) next.push_back({host.name, host.collector_name, former->address});
+  }
+  known_ = resolver::MakeEndpointSet(std::move(next));
+  spdlog::info("discovery: {} backends", known_.size());
+  on_endpoints_(Known());
+}
+
+std::vector<BackendEndpoint> Discovery::NameFor(Config::Ring::Algorithm algorithm) {
+  use_collector_names_ = UsesCollectorNames(algorithm);
+  return Known();
+}
+
+std::vector<BackendEndpoint> Discovery::Known() const {
   std::vector<BackendEndpoint> known;
-  known.reserve(endpoints.size());
-  for (const resolver::Endpoint& endpoint : endpoints) {
+  known.reserve(known_.size());
+  for (const resolver::Endpoint& endpoint : known_) {
     known.push_back({.name = endpoint.name,
                      .ring_name = use_collector_names_ ? endpoint.collector_name : endpoint.name,
                      .address = endpoint.address});
   }
-  spdlog::info("discovery: {} backends", known.size());
-  on_endpoints_(std::move(known));
+  return known;
 }
 
 void Discovery::OnResolution(const resolver::ResolutionReport& report) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "resolver/dns_resolver.h"
+#include "resolver/endpoint.h"
 #include "resolver/listener.h"
 #include "resolver/static_resolver.h"
 #include "router/admin/telemetry.h"
@@ -31,17 +32,27 @@ class Discovery final : private resolver::Listener {
             OnEndpointsHandler on_endpoints, OnAttemptHandler on_attempt = nullptr);
   ~Discovery() override;
 
+  // Before Start(), in the place of a discovery of another configuration: what that one knew is known until this
+  // one has answers of its own. A name that both lists have keeps its address meanwhile.
+  void TakeOverFrom(const Discovery& former) { known_ = former.known_; }
   void Start();
   void Stop();
+
+  // For a ring of that algorithm from now on. Returns what is known, with the names that such a ring hashes.
+  std::vector<BackendEndpoint> NameFor(Config::Ring::Algorithm algorithm);
 
  private:
   void OnEndpoints(const resolver::EndpointSet& endpoints) override;
   void OnResolution(const resolver::ResolutionReport& report) override;
 
-  const bool use_collector_names_;
+  std::vector<BackendEndpoint> Known() const;
+
+  bool use_collector_names_;
   ResolverStats& stats_;
   const OnEndpointsHandler on_endpoints_;
   const OnAttemptHandler on_attempt_;
+  resolver::EndpointSet known_;                // the last that was told
+  std::vector<resolver::StaticHost> hosts_;    // of a static list
   LogLimiter log_limiter_;
   resolver::Outcome last_logged_ = resolver::Outcome::kSuccess;
   std::unique_ptr<resolver::DnsResolver> dns_;

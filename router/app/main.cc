@@ -14,6 +14,7 @@
 
 #include "router/app/application.h"
 #include "router/app/config_reader.h"
+#include "router/app/config_reload.h"
 #include "router/app/config_summary.h"
 #include "router/app/machine.h"
 #include "router/app/owner.h"
@@ -23,20 +24,6 @@ namespace {
 using router::ConfigReport;
 
 constexpr int kExitConfig = 1;
-
-const char* LevelName(router::Config::LogLevel level) {
-  switch (level) {
-    case router::Config::LogLevel::kDebug:
-      return "debug";
-    case router::Config::LogLevel::kInfo:
-      return "info";
-    case router::Config::LogLevel::kWarn:
-      return "warn";
-    case router::Config::LogLevel::kError:
-      return "error";
-  }
-  return "info";
-}
 
 // Prints every fault and warning to stderr.
 ConfigReport ReadAndReport(const std::string& path) {
@@ -60,8 +47,8 @@ int Validate(const std::string& path) {
   return 0;
 }
 
-// Runs the application until it has drained; SIGTERM and SIGINT ask it to.
-int WaitForEnd(router::Application& application, const sigset_t& signals) {
+// Runs the application until it has drained; SIGTERM and SIGINT ask it to. SIGHUP reads the file again.
+int WaitForEnd(router::Application& application, const sigset_t& signals, const std::string& path) {
   int exit_code = 0;
   std::atomic<bool> is_done = false;
   std::thread control([&] {
@@ -72,7 +59,7 @@ int WaitForEnd(router::Application& application, const sigset_t& signals) {
   while (!is_done) {
     int signal = 0;
     sigwait(&signals, &signal);
-    if (signal == SIGHUP) spdlog::warn("SIGHUP: reload is not supported yet; the configuration stays");
+    if (signal == SIGHUP) application.Reload(router::RereadConfigFile(path));
     if (signal == SIGTERM || signal == SIGINT) application.RequestDrain();
   }
   control.join();
@@ -90,14 +77,14 @@ int Serve(const std::string& path) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  router::SetUpLog(LevelName(report.config->log_level));
+  router::SetUpLog(router::LogLevelName(report.config->log_level));
 
   int exit_code = 0;
   {
     router::Application application(*report.config, SPANRING_VERSION);
     const auto started = application.Start();
     if (started) {
-      exit_code = WaitForEnd(application, signals);
+      exit_code = WaitForEnd(application, signals, path);
     } else {
       spdlog::error("{}", started.error().message);
       exit_code = kExitConfig;

@@ -38,6 +38,16 @@ void Worker::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Worker::SetOptions(const WorkerOptions& options) {
+  loop_.Post([this, options] {
+    if (options.backend != options_.backend) {
+      pool_.SetOptions(std::make_shared<const BackendOptions>(options.backend));
+    }
+    forwarder_.SetOptions(options.forwarder);
+    options_ = options;
+  });
+}
+
 void Worker::SetTable(std::shared_ptr<const RoutingTable> table) {
   loop_.Post([this, table = std::move(table)]() mutable {
     forwarder_.SetRoutes(BindRoutes(std::move(table), pool_));

@@ -46,6 +46,8 @@ class Worker final : private BackendObserver {
   // Ends the loop and joins the thread; connections close without ceremony.
   void Stop();
 
+  // For requests and connections that begin from now on; backends keep their connections.
+  void SetOptions(const WorkerOptions& options);
   void SetTable(std::shared_ptr<const RoutingTable> table);
   void SetServing(bool is_serving);
   void AnnounceShutDown();
@@ -63,7 +65,7 @@ class Worker final : private BackendObserver {
   bool MayTakeDown() override { return pool_.MayTakeDown(); }
 
   const std::size_t index_;
-  const WorkerOptions options_;
+  WorkerOptions options_;  // after Start() its own thread's
   WorkerListener& listener_;
   Ledger ledger_;
   MemoryAccount memory_;  // before the loop: connections, and the bodies they still send, end with the loop

@@ -15,8 +15,12 @@ void SetUpLog(std::string_view level) {
   spdlog::init_thread_pool(kQueuedLinesMax, 1);
   auto logger = spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("spanring");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z\t%l\t%v");
-  logger->set_level(spdlog::level::from_str(std::string(level)));
   spdlog::set_default_logger(std::move(logger));
+  SetLogLevel(level);
+}
+
+void SetLogLevel(std::string_view level) {
+  spdlog::default_logger()->set_level(spdlog::level::from_str(std::string(level)));
 }
 
 bool FlushLog() {

@@ -20,6 +20,8 @@ inline constexpr std::uint32_t kLogLinesPerKind = 10;
 // Sets the process's logger: stderr, `level` one of debug, info, warn, error (the Collector's names).
 // Lines are written by a thread of their own: when nobody reads stderr, the oldest are dropped and no worker waits.
 void SetUpLog(std::string_view level);
+// Of the logger that SetUpLog made.
+void SetLogLevel(std::string_view level);
 // Writes what is still queued. False: stderr took nothing for kLogFlushMax; leave by _Exit() then, since the
 // writing thread cannot be joined.
 bool FlushLog();

@@ -33,6 +33,8 @@ class Listener {
 
   // Binds and listens on every address `host` has ("" is every address of this machine) and begins to accept.
   Result<std::uint16_t> Listen(const std::string& host, std::uint16_t port);
+  // Those that are open stay, also above it.
+  void SetConnectionsMax(std::size_t connections_max) { connections_max_ = connections_max; }
   // Hands over what the kernel has already accepted, then closes.
   void Close();
 
@@ -45,7 +47,7 @@ class Listener {
   void Dispatch(boost::asio::ip::tcp::socket socket);
 
   boost::asio::io_context& control_;
-  const std::size_t connections_max_;
+  std::size_t connections_max_;
   const std::vector<ListenerTarget> targets_;
   AcceptorList acceptors_;
   std::uint64_t accepted_ = 0;
