@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::seconds kBeat{1};
 constexpr std::chrono::seconds kDeadAfter{10};  // a loop that gave no sign for so long is stuck
+constexpr std::chrono::seconds kAcceptLatest{2};
 constexpr int kTrimAfterBeats = 20;
 constexpr milliseconds kDrainPoll{20};
 // Between asking clients to leave and naming the last stream: their requests on the way arrive meanwhile.
@@ -102,7 +103,7 @@ Result<void> Application::Start() {
   listener_ =
       std::make_unique<Listener>(control_, ConnectionsMax(config_, files_), std::move(targets));
   const auto& receiver = config_.receiver.endpoint;
-  if (auto port = listener_->Listen(receiver.host, receiver.port); !port) {
+  if (auto port = listener_->Bind(receiver.host, receiver.port); !port) {
     return tl::unexpected(Error{"OTLP receiver: " + port.error().message});
   }
   if (config_.health.is_enabled) {
@@ -128,6 +129,10 @@ Result<void> Application::Start() {
   discovery_ = NewDiscovery();
   for (const auto& worker : workers_) worker->Start();
   discovery_->Start();
+  accept_timer_.expires_after(kAcceptLatest);
+  accept_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) listener_->StartAccepting();
+  });
   Beat();
   spdlog::info("spanring {} with {} workers: {}", telemetry_.version, count, Summarize(config_));
   return {};
@@ -155,6 +160,7 @@ void Application::OnBackends(std::size_t worker, Telemetry::BackendList backends
 void Application::Publish(std::shared_ptr<const RoutingTable> table) {
   telemetry_.table = table;
   for (const auto& worker : workers_) worker->SetTable(table);
+  if (!table->ring.empty()) listener_->StartAccepting();
 }
 
 std::unique_ptr<Discovery> Application::NewDiscovery() {

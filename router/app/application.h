@@ -1,6 +1,8 @@
 // Application: builds the router from a configuration, runs it, drains it. The only place that knows everyone.
 //
 // Threads: the one that calls Run() becomes the control thread; each Worker has its own.
+// Start: the ports are open at once, but clients are taken on when there is a ring, or after kAcceptLatest: what
+// comes in between waits in the kernel instead of being refused.
 // Reload: the control thread takes over what may change at once; a faulty configuration, or one that comes during
 // the drain, changes nothing.
 // Drain (RequestDrain): readiness off → delay → listeners closed → GOAWAY → wait for requests, bounded by the
@@ -73,6 +75,7 @@ class Application final : private WorkerListener {
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<HttpServer> health_server_;
   std::unique_ptr<HttpServer> metrics_server_;
+  boost::asio::steady_timer accept_timer_{control_};
   boost::asio::steady_timer beat_timer_{control_};
   boost::asio::steady_timer drain_timer_{control_};
   Phase phase_ = Phase::kServing;

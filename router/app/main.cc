@@ -67,16 +67,16 @@ int WaitForEnd(router::Application& application, const sigset_t& signals, const 
 }
 
 int Serve(const std::string& path) {
-  router::KeepFreedMemory();
-  const ConfigReport report = ReadAndReport(path);
-  if (!report.config) return kExitConfig;
-
-  // Every thread inherits the mask, the log's own too; this one takes the signals by waiting for them.
+  // Every thread inherits the mask, the log's own too; this one takes the signals by waiting for them. What comes
+  // during the start waits for its end.
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  router::KeepFreedMemory();
+  const ConfigReport report = ReadAndReport(path);
+  if (!report.config) return kExitConfig;
   router::SetUpLog(router::LogLevelName(report.config->log_level));
 
   int exit_code = 0;

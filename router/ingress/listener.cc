@@ -19,12 +19,16 @@ Listener::Listener(boost::asio::io_context& control, std::size_t connections_max
       connections_max_(connections_max),
       targets_(std::move(targets)) {}
 
-Result<std::uint16_t> Listener::Listen(const std::string& host, std::uint16_t port) {
+Result<std::uint16_t> Listener::Bind(const std::string& host, std::uint16_t port) {
   Result<AcceptorList> opened = OpenAcceptors(control_, host, port);
   if (!opened) return tl::unexpected(opened.error());
   acceptors_ = *std::move(opened);
-  for (const auto& acceptor : acceptors_) Accept(acceptor);
   return acceptors_.front()->local_endpoint().port();
+}
+
+void Listener::StartAccepting() {
+  if (std::exchange(is_accepting_, true)) return;
+  for (const auto& acceptor : acceptors_) Accept(acceptor);
 }
 
 void Listener::Accept(const std::shared_ptr<Acceptor>& acceptor) {

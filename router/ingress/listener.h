@@ -31,8 +31,11 @@ class Listener {
   Listener(boost::asio::io_context& control, std::size_t connections_max,
            std::vector<ListenerTarget> targets);
 
-  // Binds and listens on every address `host` has ("" is every address of this machine) and begins to accept.
-  Result<std::uint16_t> Listen(const std::string& host, std::uint16_t port);
+  // Binds and listens on every address `host` has ("" is every address of this machine). Clients can connect and
+  // wait; nothing is accepted yet. Returns the port.
+  Result<std::uint16_t> Bind(const std::string& host, std::uint16_t port);
+  // Begins to accept, once; after Close() it does nothing.
+  void StartAccepting();
   // Those that are open stay, also above it.
   void SetConnectionsMax(std::size_t connections_max) { connections_max_ = connections_max; }
   // Hands over what the kernel has already accepted, then closes.
@@ -50,6 +53,7 @@ class Listener {
   std::size_t connections_max_;
   const std::vector<ListenerTarget> targets_;
   AcceptorList acceptors_;
+  bool is_accepting_ = false;
   std::uint64_t accepted_ = 0;
   std::uint64_t turned_away_ = 0;
   LogLimiter log_limiter_;

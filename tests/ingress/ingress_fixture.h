@@ -50,8 +50,9 @@ class IngressTest : public ForwardTest {
                                            server_->Expect();
                                            server_->Add(std::move(socket));
                                          }}});
-    const auto port = listener_->Listen("127.0.0.1", 0);
+    const auto port = listener_->Bind("127.0.0.1", 0);
     ASSERT_TRUE(port.has_value()) << port.error().message;
+    listener_->StartAccepting();
     port_ = *port;
   }
 

@@ -37,8 +37,9 @@ class ListenerTest : public testing::Test {
                       .take = [this, i](int fd, bool) { taken_[i].push_back(fd); }});
     }
     listener_.emplace(control_, connections_max, std::move(list));
-    const auto port = listener_->Listen(host, 0);
+    const auto port = listener_->Bind(host, 0);
     EXPECT_TRUE(port.has_value());
+    if (accepts_at_once_) listener_->StartAccepting();
     return port.value_or(0);
   }
   bool RunUntil(const std::function<bool()>& is_done) {
@@ -54,6 +55,7 @@ class ListenerTest : public testing::Test {
   boost::asio::io_context control_{1};
   std::vector<std::vector<int>> taken_;
   std::optional<Listener> listener_;
+  bool accepts_at_once_ = true;
 };
 
 // Scenario: ten connections, three workers of which one already has four.
@@ -89,6 +91,29 @@ TEST_F(ListenerTest, TurnsAwayAtTheLimit) {
   Http2Client fourth(port);
   ASSERT_TRUE(RunUntil([&] { return listener_->accepted() == 3; }));
   EXPECT_EQ(listener_->turned_away(), 1u);
+  listener_->SetConnectionsMax(3);
+  Http2Client fifth(port);
+  ASSERT_TRUE(RunUntil([&] { return listener_->accepted() == 4; }));
+}
+
+// Scenario: three clients connect before the listener may accept; then it may; in a second run it closes instead.
+// Guarantees: FM-33: they can connect and wait, and are all handed over either way.
+TEST_F(ListenerTest, Fm33ClientsWaitUntilItAccepts) {
+  accepts_at_once_ = false;
+  for (const bool closes : {false, true}) {
+    const std::uint16_t port = SetUpListener(1, 100);
+    std::vector<std::unique_ptr<Http2Client>> clients;
+    for (int i = 0; i < 3; ++i) clients.push_back(std::make_unique<Http2Client>(port));
+    for (int i = 0; i < 100; ++i) {
+      control_.restart();
+      control_.poll();
+    }
+    for (const auto& client : clients) EXPECT_TRUE(client->is_open());
+    EXPECT_EQ(listener_->accepted(), 0u);
+    closes ? listener_->Close() : listener_->StartAccepting();
+    ASSERT_TRUE(RunUntil([&] { return listener_->accepted() == 3; }));
+    listener_->Close();
+  }
 }
 
 // Scenario: connections wait in the kernel's queue when the listener closes.
@@ -120,7 +145,8 @@ TEST_F(ListenerTest, RecoversOnEveryAddressWhenDescriptorsAreBack) {
                     std::vector<ListenerTarget>{{.connection_count = [] { return std::size_t{0}; },
                                                  .take = [this](int fd, bool) { taken_[0].push_back(fd); }}});
   const std::uint16_t port = find_port();
-  ASSERT_TRUE(listener_->Listen("localhost", port).has_value());
+  ASSERT_TRUE(listener_->Bind("localhost", port).has_value());
+  listener_->StartAccepting();
   boost::system::error_code error;
   tcp::socket v4(control_);
   tcp::socket v6(control_);

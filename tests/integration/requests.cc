@@ -2,13 +2,15 @@
 
 #include <google/protobuf/unknown_field_set.h>
 
+#include <atomic>
+
 namespace router::test {
 namespace {
 
 constexpr int kUnknownField = 5000;
 
 std::string NextSpanId() {
-  static std::uint64_t next = 1;
+  static std::atomic<std::uint64_t> next = 1;
   const std::uint64_t id = next++ * 0x9E3779B97F4A7C15;
   return std::string(reinterpret_cast<const char*>(&id), sizeof(id));
 }

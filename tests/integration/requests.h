@@ -1,5 +1,5 @@
 // Requests that the integration tests send.
-// Thread safety: pure functions.
+// Thread safety: any thread.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,11 @@
 #include "tests/integration/running_router.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -25,12 +27,43 @@ RunningRouter::RunningRouter(Options options) {
   otlp_port_ = (*ports)[0];
   health_port_ = (*ports)[1];
   metrics_port_ = (*ports)[2];
-  const auto config = scratch_.Write("spanring.yaml", ConfigText(options));
-  if (!config) Abort(config.error().message);
-  auto process = Process::Start({.command = {SPANRING_BINARY, "--config", *config}});
+  config_path_ = scratch_.path() / "spanring.yaml";
+  WriteConfig(ConfigText(options));
+  Start();
+  if (options.wait_until_ready) WaitUntilReady();
+}
+
+void RunningRouter::Start() {
+  auto process = Process::Start({.command = {SPANRING_BINARY, "--config", config_path_}});
   if (!process) Abort(process.error().message);
   process_ = std::move(*process);
-  if (options.wait_until_ready) WaitUntilReady();
+}
+
+void RunningRouter::WriteConfig(const std::string& text) {
+  const auto written = scratch_.Write("next.yaml", text);
+  if (!written) Abort(written.error().message);
+  std::filesystem::rename(*written, config_path_);
+}
+
+bool RunningRouter::Reload(const std::string& text, const std::string& outcome,
+                           milliseconds deadline) {
+  const auto count = [&] {
+    return SumOf(Scrape(), "spanring_config_reloads_total", {"outcome=\"" + outcome + "\""});
+  };
+  const double before = count();
+  WriteConfig(text);
+  process_->Signal(SIGHUP);
+  return WaitUntil([&] { return count() > before; }, deadline);
+}
+
+std::optional<int> RunningRouter::Restart(milliseconds deadline, std::string* log) {
+  process_->Terminate();
+  const std::optional<int> exit_code = process_->WaitForExit(deadline);
+  *log = process_->Output();
+  if (!exit_code) return std::nullopt;
+  Start();
+  WaitUntilReady();
+  return exit_code;
 }
 
 std::string RunningRouter::ConfigText(const Options& options) const {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,17 @@ class RunningRouter {
   RunningRouter(const RunningRouter&) = delete;
   RunningRouter& operator=(const RunningRouter&) = delete;
 
+  // The file it would read for these options, on its own ports.
+  std::string ConfigText(const Options& options) const;
+  // Puts the file in the place of the present one; nobody is told.
+  void WriteConfig(const std::string& text);
+  // Writes the file and sends SIGHUP. True when it was counted with that outcome before the deadline.
+  bool Reload(const std::string& text, const std::string& outcome, std::chrono::milliseconds deadline);
+  // SIGTERM, and a new process with the same file. The exit code of the old one, and all it printed; nothing at
+  // the deadline.
+  std::optional<int> Restart(std::chrono::milliseconds deadline, std::string* log);
+  // Where the configuration file is.
+  std::string config_path() const { return config_path_; }
   std::string endpoint() const { return "127.0.0.1:" + std::to_string(otlp_port_); }
   Process& process() { return *process_; }
   // A page of the health listener, or of the metrics listener.
@@ -65,12 +77,13 @@ class RunningRouter {
   std::uint64_t ResidentBytes() const;
 
  private:
-  std::string ConfigText(const Options& options) const;
+  void Start();
   void WaitUntilReady();
   LedgerSample ReadLedger(const std::string& column) const;
   [[noreturn]] void Abort(const std::string& reason) const;
 
   ScratchDirectory scratch_;
+  std::string config_path_;
   std::uint16_t otlp_port_ = 0;
   std::uint16_t health_port_ = 0;
   std::uint16_t metrics_port_ = 0;

@@ -54,7 +54,10 @@ const CallResult* PendingCall::Wait(std::chrono::milliseconds deadline) {
 }
 
 GrpcClient::GrpcClient(const std::string& target, const std::string& policy)
-    : channel_(OpenChannel(target, policy)), stub_(channel_) {}
+    : GrpcClient(OpenChannel(target, policy)) {}
+
+GrpcClient::GrpcClient(std::shared_ptr<grpc::Channel> channel)
+    : channel_(std::move(channel)), stub_(channel_) {}
 
 bool GrpcClient::WaitForConnection(std::chrono::milliseconds deadline) {
   return channel_->WaitForConnected(std::chrono::system_clock::now() + deadline);

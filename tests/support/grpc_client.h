@@ -61,6 +61,7 @@ class GrpcClient {
   // `target` is "address:port" or another that gRPC resolves. Every client has connections of its
   // own; `policy` says how calls are spread over them, as gRPC names it.
   explicit GrpcClient(const std::string& target, const std::string& policy = "pick_first");
+  explicit GrpcClient(std::shared_ptr<grpc::Channel> channel);
 
   // False when no connection stands at the deadline.
   bool WaitForConnection(std::chrono::milliseconds deadline);
