@@ -70,7 +70,7 @@ TEST(DrainTest, Fm33EveryCallOfALonelyRouterHasATrueAnswer) {
   ASSERT_TRUE(router.WaitUntil([&] { return load.calls() > 200; }, kPatience));
   router.process().Terminate();
   EXPECT_EQ(router.process().WaitForExit(kPatience), 0) << router.process().Output();
-  EXPECT_THAT(router.process().Output(), HasSubstr("+ in flight 0"));
+  EXPECT_TRUE(router.process().WaitForLine("+ in flight 0", kPatience)) << router.process().Output();
   load.Stop();
   for (const std::string& failure : load.failures()) ASSERT_THAT(failure, testing::StartsWith("14 "));
   EXPECT_EQ(CountLost(load.accepted(), backend->ledger()), 0u);
@@ -101,8 +101,9 @@ TEST(DrainTest, Fm33Fm34TheTimeoutAndAFurtherSignalCutOff) {
       while (!router.process().WaitForExit(milliseconds(50))) router.process().Terminate();
     }
     ASSERT_EQ(router.process().WaitForExit(kPatience), 0) << router.process().Output();
-    EXPECT_THAT(router.process().Output(), HasSubstr("received 3 = "));
-    EXPECT_THAT(router.process().Output(), HasSubstr("+ in flight 3"));
+    const auto account = router.process().WaitForLine("spans: received 3 = ", kPatience);
+    ASSERT_TRUE(account) << router.process().Output();
+    EXPECT_THAT(*account, HasSubstr("+ in flight 3"));
     const CallResult* result = call->Wait(kPatience);
     ASSERT_NE(result, nullptr);
     EXPECT_EQ(result->code(), grpc::UNAVAILABLE) << result->status.error_message();

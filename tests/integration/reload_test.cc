@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <random>
+#include <set>
 
 #include "router/app/config_reader.h"
 #include "tests/integration/load.h"
@@ -41,7 +42,13 @@ class ReloadTest : public testing::Test {
   double Reloads(const std::string& outcome) const {
     return SumOf(router_->Scrape(), "spanring_config_reloads_total", {"outcome=\"" + outcome + "\""});
   }
-  double Connects() const { return Metric("spanring_backend_connects_total"); }
+  // How many connections have brought requests to that backend so far. (A backend that is replaced begins its
+  // counters anew, so those do not tell.)
+  std::size_t ConnectionsAt(std::size_t backend) const {
+    std::set<std::string> peers;
+    for (const ReceivedRequest& request : backends_[backend]->requests()) peers.insert(request.peer);
+    return peers.size();
+  }
   SpanLedger Received() const {
     SpanLedger ledger;
     for (const auto& backend : backends_) ledger.Merge(backend->ledger());
@@ -90,7 +97,6 @@ TEST_F(ReloadTest, HeadersReachTheBackends) {
   RunningRouter::Options options{.backends = Endpoints(0, 1),
                                  .exporter_settings = "headers: {x-tenant: one, x-old: gone}"};
   Start(options);
-  const double connects = Connects();
   backends_[0]->AlwaysAnswer({.delay = milliseconds(300)});
   const auto running = client_->Start(RequestFor({1}).SerializeAsString());
   ASSERT_TRUE(backends_[0]->WaitForRequests(1, kPatience));
@@ -107,7 +113,7 @@ TEST_F(ReloadTest, HeadersReachTheBackends) {
   EXPECT_EQ(requests[1].metadata.count("x-tenant"), 1u);
   EXPECT_EQ(requests[1].metadata.count("x-more"), 1u);
   EXPECT_EQ(requests[1].metadata.count("x-old"), 0u);
-  EXPECT_EQ(Connects(), connects);
+  EXPECT_EQ(ConnectionsAt(0), 1u);
   EXPECT_THAT(Log(), Not(HasSubstr("two"))) << "a header's value is a secret";
 }
 
@@ -179,14 +185,16 @@ TEST_F(ReloadTest, RequestLimitsMove) {
   EXPECT_EQ(Export(RequestOfSize(2 << 20)).code(), 0);
 }
 
-// Scenario: the ring of a Collector in place of the own one, under load, and back.
+// Scenario: the ring of a Collector, which hashes other names, in place of the own one, under load, and back.
 // Guarantees: one new table each time, no reconnect, no failed call; the ring that was there before comes back.
 TEST_F(ReloadTest, RingIsReplacedInOneStep) {
   StartBackends(3);
-  RunningRouter::Options options{.backends = Endpoints(0, 3)};
+  RunningRouter::Options options;
+  for (const auto& backend : backends_) {
+    options.backends.push_back("[::ffff:127.0.0.1]:" + std::to_string(backend->port()));
+  }
   Start(options);
   ASSERT_TRUE(router_->WaitForMembers(3, kPatience));
-  const double connects = Connects();
   const double native = Metric("spanring_ring_fingerprint");
   double generation = Metric("spanring_ring_generation");
   Load load({router_->endpoint()}, 16);
@@ -206,7 +214,7 @@ TEST_F(ReloadTest, RingIsReplacedInOneStep) {
   EXPECT_THAT(load.failures(), IsEmpty());
   EXPECT_EQ(CountLost(load.accepted(), Received()), 0u);
   EXPECT_EQ(Metric("spanring_ring_generation"), generation);
-  EXPECT_EQ(Connects(), connects);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(ConnectionsAt(i), 1u);
 }
 
 // Scenario: SIGHUP 20 times with the file as it is, and once with a comment more.
@@ -216,16 +224,19 @@ TEST_F(ReloadTest, UntouchedFileTouchesNothing) {
   const RunningRouter::Options options{.backends = Endpoints(0, 2)};
   Start(options);
   ASSERT_TRUE(router_->WaitForMembers(2, kPatience));
-  const double connects = Connects();
+  EXPECT_EQ(Export(RequestFor({1, 2, 3, 4, 5, 6, 7, 8})).code(), 0);
   const double generation = Metric("spanring_ring_generation");
   const std::string text = router_->ConfigText(options);
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(router_->Reload(text, "unchanged", kPatience));
   ASSERT_TRUE(router_->Reload("# a word\n" + text, "unchanged", kPatience));
   EXPECT_EQ(Reloads("unchanged"), 21);
   EXPECT_EQ(Reloads("applied") + Reloads("invalid"), 0);
-  EXPECT_EQ(Connects(), connects);
   EXPECT_EQ(Metric("spanring_ring_generation"), generation);
-  EXPECT_EQ(Export(RequestFor({1, 2, 3})).code(), 0);
+  EXPECT_EQ(Export(RequestFor({1, 2, 3, 4, 5, 6, 7, 8})).code(), 0);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(backends_[i]->request_count(), 2u);
+    EXPECT_EQ(ConnectionsAt(i), 1u);
+  }
 }
 
 // Scenario: another port, another number of workers, and a new header in one file.
@@ -240,8 +251,11 @@ TEST_F(ReloadTest, Fm39WhatNeedsARestartIsNamed) {
   const std::size_t port = text.find(router_->endpoint());
   text.replace(port, router_->endpoint().size(), "127.0.0.1:1");
   ASSERT_TRUE(router_->Reload(text, "applied", kPatience));
-  EXPECT_THAT(Log(), HasSubstr("reload: receivers.otlp.protocols.grpc.endpoint: a change needs a restart"));
-  EXPECT_THAT(Log(), HasSubstr("reload: spanring.workers: a change needs a restart"));
+  for (const char* key : {"receivers.otlp.protocols.grpc.endpoint", "spanring.workers"}) {
+    EXPECT_TRUE(router_->process().WaitForLine(
+        "reload: " + std::string(key) + ": a change needs a restart", kPatience))
+        << Log();
+  }
   EXPECT_EQ(GrpcClient(router_->endpoint()).Export(RequestFor({1})).code(), 0);
   EXPECT_EQ(backends_[0]->requests().at(0).metadata.count("x-new"), 1u);
   EXPECT_EQ(Metric("spanring_config_last_reload_successful"), 1);
@@ -286,7 +300,6 @@ TEST_F(ReloadTest, Fm39DamagedFilesChangeNothing) {
   Start(options);
   ASSERT_TRUE(router_->WaitForMembers(2, kPatience));
   const std::string good = router_->ConfigText(options);
-  const double connects = Connects();
   const double generation = Metric("spanring_ring_generation");
   Load load({router_->endpoint()}, 4);
   constexpr int kFiles = 150;
@@ -318,7 +331,7 @@ TEST_F(ReloadTest, Fm39DamagedFilesChangeNothing) {
   EXPECT_EQ(Metric("spanring_config_last_reload_successful"), 1);
   load.Stop();
   EXPECT_THAT(load.failures(), IsEmpty());
-  EXPECT_EQ(Connects(), connects);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(ConnectionsAt(i), 1u);
   EXPECT_EQ(Metric("spanring_ring_generation"), generation);
 }
 
@@ -358,7 +371,7 @@ TEST_F(ReloadTest, HostNamesKeepTheirAddressesWhileTheNewListResolves) {
                                  .spanring_settings = "dns: {servers: [\"" + dns.address() + "\"]}"};
   Start(options);
   ASSERT_TRUE(router_->WaitForMembers(2, kPatience));
-  const double connects = Connects();
+  EXPECT_EQ(Export(RequestFor({1, 2, 3, 4, 5, 6, 7, 8})).code(), 0);
   dns.SetAll({{"backend-0", dnstest::InMode(dnstest::Mode::kServFail)},
               {"backend-1", dnstest::InMode(dnstest::Mode::kServFail)},
               {"backend-2", dnstest::InMode(dnstest::Mode::kServFail)}});
@@ -373,13 +386,10 @@ TEST_F(ReloadTest, HostNamesKeepTheirAddressesWhileTheNewListResolves) {
   dns.Set("backend-2", dnstest::Addresses({"127.0.0.1"}, 1));
   ASSERT_TRUE(router_->WaitForMembers(3, kPatience));
   EXPECT_EQ(Export(RequestFor({1, 2, 3, 4, 5, 6, 7, 8})).code(), 0);
-  EXPECT_GT(backends_[1]->request_count(), 1u);
-  // The third one's connection to each worker, and no other.
-  EXPECT_EQ(SumOf(router_->Scrape(), "spanring_backend_connects_total",
-                  {"endpoint=\"" + names[0] + "\""}) +
-                SumOf(router_->Scrape(), "spanring_backend_connects_total",
-                      {"endpoint=\"" + names[1] + "\""}),
-            connects);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(backends_[i]->request_count(), 3u);
+    EXPECT_EQ(ConnectionsAt(i), 1u);
+  }
 }
 
 // Scenario: from a static list to a DNS name that does not exist yet, under load; then it does; then back.

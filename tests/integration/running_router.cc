@@ -59,6 +59,7 @@ bool RunningRouter::Reload(const std::string& text, const std::string& outcome,
 std::optional<int> RunningRouter::Restart(milliseconds deadline, std::string* log) {
   process_->Terminate();
   const std::optional<int> exit_code = process_->WaitForExit(deadline);
+  process_->WaitForLine("spans: received", deadline);
   *log = process_->Output();
   if (!exit_code) return std::nullopt;
   Start();
