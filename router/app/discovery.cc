@@ -21,6 +21,14 @@ bool UsesCollectorNames(Config::Ring::Algorithm algorithm) {
   return algorithm != Config::Ring::Algorithm::kSpanring;
 }
 
+// Sets are sorted by name.
+const resolver::Endpoint* FindByName(const resolver::EndpointSet& set, const std::string& name) {
+  const auto found = std::lower_bound(
+      set.begin(), set.end(), name,
+      [](const resolver::Endpoint& endpoint, const std::string& wanted) { return endpoint.name < wanted; });
+  return found != set.end() && found->name == name ? &*found : nullptr;
+}
+
 resolver::StaticHost ToStaticHost(const Config::StaticHost& host) {
   // The name was checked when the file was read; the parser also makes addresses canonical.
   if (auto parsed = resolver::ParseStaticHost(host.name)) return *std::move(parsed);
@@ -67,10 +75,9 @@ void Discovery::OnEndpoints(const resolver::EndpointSet& endpoints) {
   resolver::EndpointSet next = endpoints;
   // A host name of the list that has not resolved yet here, but had under the former configuration.
   for (const resolver::StaticHost& host : hosts_) {
-    const auto is_it = [&](const resolver::Endpoint& endpoint) { return endpoint.name == host.name; };
-    if (std::any_of(endpoints.begin(), endpoints.end(), is_it)) continue;
-    const auto former = std::find_if(known_.begin(), known_.end(), is_it);
-    if (former != known_.end()) next.push_back({host.name, host.collector_name, former->address});
+    if (FindByName(endpoints, host.name) != nullptr) continue;
+    const resolver::Endpoint* former = FindByName(known_, host.name);
+    if (former != nullptr) next.push_back({host.name, host.collector_name, former->address});
   }
   known_ = resolver::MakeEndpointSet(std::move(next));
   spdlog::info("discovery: {} backends", known_.size());
