@@ -22,13 +22,14 @@ TEST(ClosingSumTest, I4AddsUpAllWorkers) {
   second.spans.refused[kRefuseReasonCount - 1].Add(1);
   const ClosingSum sum = SumOf({&first, &second}, &Ledger::spans);
   EXPECT_EQ(sum.Text(),
-            "received 15 = forwarded 5 + suppressed 2 + rejected 4 + refused 3 + cancelled 1 + in flight 0");
+            "received 15 = forwarded 5 + suppressed 2 + rejected 4 + refused 3 + cancelled 1 + in "
+            "flight 0");
   EXPECT_TRUE(sum.Closes(false));
   EXPECT_EQ(SumOf({&first, &second}, &Ledger::requests).received, 0u);
 }
 
-// Scenario: a span without a fate; one with two; one in flight, at the end of a whole and of a cut drain.
-// Guarantees: I4: only the last closes.
+// Scenario: a span without a fate; one with two; one in flight, at the end of a whole and of a cut
+// drain. Guarantees: I4: only the last closes.
 TEST(ClosingSumTest, I4NothingMayBeMissing) {
   EXPECT_FALSE((ClosingSum{.received = 2, .forwarded = 1}.Closes(true)));
   EXPECT_FALSE((ClosingSum{.received = 1, .forwarded = 1, .refused = 1}.Closes(true)));

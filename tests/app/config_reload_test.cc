@@ -26,13 +26,13 @@ Config ConfigOf(std::string_view text) {
   return report.config.value_or(Config());
 }
 
-// A configuration that differs from the smallest one in nothing but `path`; nothing when no value of
-// this list does that.
+// A configuration that differs from the smallest one in nothing but `path`; nothing when no value
+// of this list does that.
 std::optional<Config> ChangedIn(std::string_view path) {
   const Config minimal = ConfigOf(kMinimal);
-  for (const char* value : {"true", "false", "9", "9999", "1001", "20MiB", "3s", "127.0.0.1:9",
-                            "[127.0.0.1]", "none", "debug", "collector_v2", "/x", "other", "{a: b}",
-                            "[]"}) {
+  for (const char* value :
+       {"true", "false", "9", "9999", "1001", "20MiB", "3s", "127.0.0.1:9", "[127.0.0.1]", "none",
+        "debug", "collector_v2", "/x", "other", "{a: b}", "[]"}) {
     const ConfigReport report = ReadText(WithKey(path, value));
     if (report.config && *report.config != minimal) return report.config;
   }
@@ -40,8 +40,8 @@ std::optional<Config> ChangedIn(std::string_view path) {
 }
 
 // Scenario: every key of the table that can be changed alone, changed alone.
-// Guarantees: FM-39: those that the documentation marks wait for a restart and keep their value; all others are
-// taken as they are.
+// Guarantees: FM-39: those that the documentation marks wait for a restart and keep their value;
+// all others are taken as they are.
 TEST(ConfigReloadTest, Fm39TheKeyTableSaysWhatNeedsARestart) {
   const Config running = ConfigOf(kMinimal);
   std::set<std::string_view> at_once;
@@ -70,7 +70,8 @@ TEST(ConfigReloadTest, Fm39TheKeyTableSaysWhatNeedsARestart) {
 TEST(ConfigReloadTest, TheSameConfigurationIsUnchanged) {
   const Config running = ConfigOf(kMinimal);
   EXPECT_TRUE(PlanReload(running, running).is_unchanged);
-  EXPECT_TRUE(PlanReload(running, ConfigOf("# why\nspanring: {}\n" + std::string(kMinimal))).is_unchanged);
+  EXPECT_TRUE(
+      PlanReload(running, ConfigOf("# why\nspanring: {}\n" + std::string(kMinimal))).is_unchanged);
 }
 
 // Scenario: a new port together with a new header; then the same file once more.
@@ -82,7 +83,8 @@ TEST(ConfigReloadTest, WhatCannotChangeHoldsUpNothingElse) {
   wanted.receiver.endpoint.port = 5;
   wanted.workers = 7;
   for (int i = 0; i < 2; ++i) {
-    const ReloadPlan plan = PlanReload(i == 0 ? running : PlanReload(running, wanted).config, wanted);
+    const ReloadPlan plan =
+        PlanReload(i == 0 ? running : PlanReload(running, wanted).config, wanted);
     EXPECT_THAT(plan.restart_keys,
                 ElementsAre("receivers.otlp.protocols.grpc.endpoint", "spanring.workers"));
     EXPECT_EQ(plan.config.exporter.headers, wanted.exporter.headers);
@@ -99,7 +101,8 @@ TEST(ConfigReloadTest, Fm39OnlyARegularFileIsReadAgain) {
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_THAT(Texts(RereadConfigFile(pipe).faults), HasSubstr("pipe: is not a regular file"));
   EXPECT_THAT(Texts(RereadConfigFile(scratch.path()).faults), HasSubstr("not a regular file"));
-  EXPECT_THAT(Texts(RereadConfigFile(scratch.path() / "none").faults), HasSubstr("cannot be read: No such file"));
+  EXPECT_THAT(Texts(RereadConfigFile(scratch.path() / "none").faults),
+              HasSubstr("cannot be read: No such file"));
   const std::string good = scratch.Write("good.yaml", std::string(kMinimal)).value();
   EXPECT_THAT(RereadConfigFile(good).faults, IsEmpty());
 }

@@ -20,10 +20,10 @@ using testing::IsEmpty;
 
 constexpr seconds kPatience{30};
 
-// Scenario: three routers before two backends; a client with 32 calls in flight knows all three; each router in
-// turn gets SIGTERM and is started anew, three rounds.
-// Guarantees: FM-33: no call fails, every span arrives, every exit code is 0 and every ledger closes without
-// anything in flight.
+// Scenario: three routers before two backends; a client with 32 calls in flight knows all three;
+// each router in turn gets SIGTERM and is started anew, three rounds. Guarantees: FM-33: no call
+// fails, every span arrives, every exit code is 0 and every ledger closes without anything in
+// flight.
 TEST(DrainTest, Fm33RollingRestartsLoseNothing) {
   std::vector<std::unique_ptr<GrpcBackend>> backends;
   std::vector<std::string> backend_endpoints;
@@ -34,8 +34,9 @@ TEST(DrainTest, Fm33RollingRestartsLoseNothing) {
   std::vector<std::unique_ptr<RunningRouter>> routers;
   std::vector<std::string> endpoints;
   for (int i = 0; i < 3; ++i) {
-    routers.push_back(std::make_unique<RunningRouter>(RunningRouter::Options{
-        .backends = backend_endpoints, .spanring_settings = "drain: {delay: 100ms, timeout: 20s}"}));
+    routers.push_back(std::make_unique<RunningRouter>(
+        RunningRouter::Options{.backends = backend_endpoints,
+                               .spanring_settings = "drain: {delay: 100ms, timeout: 20s}"}));
     endpoints.push_back(routers.back()->endpoint());
   }
   Load load(endpoints, 32);
@@ -61,23 +62,27 @@ TEST(DrainTest, Fm33RollingRestartsLoseNothing) {
 }
 
 // Scenario: SIGTERM under load of one connection, without a delay; nobody else serves.
-// Guarantees: FM-33: what was answered with OK has arrived; what was not, was told UNAVAILABLE; exit 0.
+// Guarantees: FM-33: what was answered with OK has arrived; what was not, was told UNAVAILABLE;
+// exit 0.
 TEST(DrainTest, Fm33EveryCallOfALonelyRouterHasATrueAnswer) {
   const auto backend = GrpcBackend::Start({}).value();
-  RunningRouter router({.backends = {backend->endpoint()},
-                        .spanring_settings = "drain: {delay: 0s, timeout: 20s}"});
+  RunningRouter router(
+      {.backends = {backend->endpoint()}, .spanring_settings = "drain: {delay: 0s, timeout: 20s}"});
   Load load({router.endpoint()}, 32);
   ASSERT_TRUE(router.WaitUntil([&] { return load.calls() > 200; }, kPatience));
   router.process().Terminate();
   EXPECT_EQ(router.process().WaitForExit(kPatience), 0) << router.process().Output();
-  EXPECT_TRUE(router.process().WaitForLine("+ in flight 0", kPatience)) << router.process().Output();
+  EXPECT_TRUE(router.process().WaitForLine("+ in flight 0", kPatience))
+      << router.process().Output();
   load.Stop();
-  for (const std::string& failure : load.failures()) ASSERT_THAT(failure, testing::StartsWith("14 "));
+  for (const std::string& failure : load.failures())
+    ASSERT_THAT(failure, testing::StartsWith("14 "));
   EXPECT_EQ(CountLost(load.accepted(), backend->ledger()), 0u);
 }
 
-// Scenario: a backend that answers after a minute, a drain that waits 300 ms; and one ended by a further SIGTERM.
-// Guarantees: FM-33, FM-34: the client is told UNAVAILABLE then, the account says what was in flight, exit 0.
+// Scenario: a backend that answers after a minute, a drain that waits 300 ms; and one ended by a
+// further SIGTERM. Guarantees: FM-33, FM-34: the client is told UNAVAILABLE then, the account says
+// what was in flight, exit 0.
 TEST(DrainTest, Fm33Fm34TheTimeoutAndAFurtherSignalCutOff) {
   for (const char* timeout : {"300ms", "60s"}) {
     const auto backend = GrpcBackend::Start({}).value();
@@ -150,7 +155,8 @@ class SignalScript {
     while (std::chrono::steady_clock::now() < until && !process_->HasExited()) {
       std::ifstream status("/proc/" + std::to_string(process_->pid()) + "/status");
       for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("SigBlk:") && (std::stoull(line.substr(7), nullptr, 16) >> (SIGTERM - 1)) & 1) {
+        if (line.starts_with("SigBlk:") &&
+            (std::stoull(line.substr(7), nullptr, 16) >> (SIGTERM - 1)) & 1) {
           return true;
         }
       }
@@ -194,12 +200,15 @@ class SignalScript {
     // Any free ports; another header, drain and backend each time.
     const std::string text =
         "receivers: {otlp: {protocols: {grpc: {endpoint: \"127.0.0.1:0\"}}}}\n"
-        "exporters: {loadbalancing: {protocol: {otlp: {headers: {x-n: n" + std::to_string(Below(3)) +
+        "exporters: {loadbalancing: {protocol: {otlp: {headers: {x-n: n" +
+        std::to_string(Below(3)) +
         "}, tls: {insecure: true}}}, resolver: {static: {hostnames: [\"127.0.0.1:" +
-        std::to_string(1 + Below(3)) + "\"]}}}}\n"
+        std::to_string(1 + Below(3)) +
+        "\"]}}}}\n"
         "extensions: {health_check: {endpoint: \"127.0.0.1:0\"}}\n"
         "service: {telemetry: {metrics: {level: none}}}\n"
-        "spanring: {workers: 1, drain: {delay: " + std::to_string(Below(200)) + "ms, timeout: 1s}}\n";
+        "spanring: {workers: 1, drain: {delay: " +
+        std::to_string(Below(200)) + "ms, timeout: 1s}}\n";
     // What it starts with must be good.
     if (process_) process_->WaitForLine("spanring", kPatience);
     const auto next = scratch_.Write("next.yaml", is_valid ? text : text + "spanrin: 1\n").value();
@@ -214,9 +223,9 @@ class SignalScript {
   std::unique_ptr<Process> process_;
 };
 
-// Scenario: 200 random scripts of SIGHUP with good and bad files, SIGTERM, SIGINT, SIGUSR1 and pauses, from the
-// first moment on; twelve at a time.
-// Guarantees: FM-34: each ends with exit code 0 and an account, within 20 s.
+// Scenario: 200 random scripts of SIGHUP with good and bad files, SIGTERM, SIGINT, SIGUSR1 and
+// pauses, from the first moment on; twelve at a time. Guarantees: FM-34: each ends with exit code 0
+// and an account, within 20 s.
 TEST(SignalScriptTest, Fm34AnyOrderOfSignalsEndsWell) {
   constexpr std::uint32_t kScripts = 200;
   std::atomic<std::uint32_t> next = 0;

@@ -27,7 +27,8 @@ class ReloadTest : public testing::Test {
   }
   std::vector<std::string> Endpoints(std::size_t first, std::size_t count) const {
     std::vector<std::string> endpoints;
-    for (std::size_t i = first; i < first + count; ++i) endpoints.push_back(backends_[i]->endpoint());
+    for (std::size_t i = first; i < first + count; ++i)
+      endpoints.push_back(backends_[i]->endpoint());
     return endpoints;
   }
   void Start(const RunningRouter::Options& options) {
@@ -47,13 +48,15 @@ class ReloadTest : public testing::Test {
   CallResult Export(const ExportRequest& request) { return client_->Export(request); }
   double Metric(const std::string& name) const { return SumOf(router_->Scrape(), name); }
   double Reloads(const std::string& outcome) const {
-    return SumOf(router_->Scrape(), "spanring_config_reloads_total", {"outcome=\"" + outcome + "\""});
+    return SumOf(router_->Scrape(), "spanring_config_reloads_total",
+                 {"outcome=\"" + outcome + "\""});
   }
-  // How many connections have brought requests to that backend so far. (A backend that is replaced begins its
-  // counters anew, so those do not tell.)
+  // How many connections have brought requests to that backend so far. (A backend that is replaced
+  // begins its counters anew, so those do not tell.)
   std::size_t ConnectionsAt(std::size_t backend) const {
     std::set<std::string> peers;
-    for (const ReceivedRequest& request : backends_[backend]->requests()) peers.insert(request.peer);
+    for (const ReceivedRequest& request : backends_[backend]->requests())
+      peers.insert(request.peer);
     return peers.size();
   }
   SpanLedger Received() const {
@@ -69,14 +72,15 @@ class ReloadTest : public testing::Test {
 };
 
 // Scenario: two backends under load; two more join by SIGHUP, then the first two leave.
-// Guarantees: every call succeeds, every span arrives, no client connection is closed, and the load is where the
-// file says.
+// Guarantees: every call succeeds, every span arrives, no client connection is closed, and the load
+// is where the file says.
 TEST_F(ReloadTest, BackendsComeAndGoWithoutAFailedCall) {
   StartBackends(4);
   Start({.backends = Endpoints(0, 2)});
   Load load({router_->endpoint()}, 16);
   const auto more_calls = [&] {
-    return router_->WaitUntil([&, until = load.calls() + 200] { return load.calls() > until; }, kPatience);
+    return router_->WaitUntil([&, until = load.calls() + 200] { return load.calls() > until; },
+                              kPatience);
   };
   ASSERT_TRUE(more_calls());
   EXPECT_EQ(backends_[2]->request_count() + backends_[3]->request_count(), 0u);
@@ -98,7 +102,8 @@ TEST_F(ReloadTest, BackendsComeAndGoWithoutAFailedCall) {
 }
 
 // Scenario: another value of a header and a second header, while a request is on its way.
-// Guarantees: requests after the reload carry the new ones and no old one; backends are not reconnected.
+// Guarantees: requests after the reload carry the new ones and no old one; backends are not
+// reconnected.
 TEST_F(ReloadTest, HeadersReachTheBackends) {
   StartBackends(1);
   RunningRouter::Options options{.backends = Endpoints(0, 1),
@@ -145,7 +150,8 @@ TEST_F(ReloadTest, CompressionIsSwitched) {
 }
 
 // Scenario: a request of 20 MiB with a memory limit of 256 MiB, then 16 MiB, then 256 MiB again.
-// Guarantees: it is taken, refused with UNAVAILABLE and RetryInfo, taken; the metric shows the limit.
+// Guarantees: it is taken, refused with UNAVAILABLE and RetryInfo, taken; the metric shows the
+// limit.
 TEST_F(ReloadTest, MemoryLimitMoves) {
   StartBackends(1);
   RunningRouter::Options options{.backends = Endpoints(0, 1),
@@ -192,8 +198,9 @@ TEST_F(ReloadTest, RequestLimitsMove) {
   EXPECT_EQ(Export(RequestOfSize(2 << 20)).code(), 0);
 }
 
-// Scenario: the ring of a Collector, which hashes other names, in place of the own one, under load, and back.
-// Guarantees: one new table each time, no reconnect, no failed call; the ring that was there before comes back.
+// Scenario: the ring of a Collector, which hashes other names, in place of the own one, under load,
+// and back. Guarantees: one new table each time, no reconnect, no failed call; the ring that was
+// there before comes back.
 TEST_F(ReloadTest, RingIsReplacedInOneStep) {
   StartBackends(3);
   RunningRouter::Options options;
@@ -209,8 +216,8 @@ TEST_F(ReloadTest, RingIsReplacedInOneStep) {
     options.spanring_settings = std::string("ring: {algorithm: ") + algorithm + "}";
     ASSERT_TRUE(Apply(options));
     ++generation;
-    ASSERT_TRUE(router_->WaitUntil(
-        [&] { return Metric("spanring_ring_generation") == generation; }, kPatience));
+    ASSERT_TRUE(router_->WaitUntil([&] { return Metric("spanring_ring_generation") == generation; },
+                                   kPatience));
     EXPECT_EQ(Metric("spanring_ring_members"), 3);
     EXPECT_EQ(Metric("spanring_ring_fingerprint") == native,
               std::string_view(algorithm) == "spanring");
@@ -295,10 +302,9 @@ std::string Mutated(std::string text, std::mt19937& random) {
   return text;
 }
 
-// Scenario: 150 files with random damage that makes them invalid, each read by SIGHUP under load; then the good
-// one.
-// Guarantees: FM-39: every fault of every file is logged with its place, nothing changes, nothing fails; the good
-// file ends the alarm.
+// Scenario: 150 files with random damage that makes them invalid, each read by SIGHUP under load;
+// then the good one. Guarantees: FM-39: every fault of every file is logged with its place, nothing
+// changes, nothing fails; the good file ends the alarm.
 TEST_F(ReloadTest, Fm39DamagedFilesChangeNothing) {
   StartBackends(2);
   const RunningRouter::Options options{.backends = Endpoints(0, 2),
@@ -321,9 +327,10 @@ TEST_F(ReloadTest, Fm39DamagedFilesChangeNothing) {
     } while (report.config.has_value());
     const std::size_t logged = Log().size();
     ASSERT_TRUE(router_->Reload(text, "invalid", kPatience)) << text;
-    const std::string last = "reload: " + std::to_string(report.faults.size()) + " errors; the running";
-    ASSERT_TRUE(router_->WaitUntil(
-        [&] { return Log().find(last, logged) != std::string::npos; }, kPatience))
+    const std::string last =
+        "reload: " + std::to_string(report.faults.size()) + " errors; the running";
+    ASSERT_TRUE(router_->WaitUntil([&] { return Log().find(last, logged) != std::string::npos; },
+                                   kPatience))
         << last;
     const std::string said = Log().substr(logged);
     for (const Fault& fault : report.faults) {
@@ -354,7 +361,8 @@ TEST_F(ReloadTest, Fm34ReloadDuringTheDrainIsIgnored) {
   options.backends = Endpoints(1, 1);
   router_->WriteConfig(router_->ConfigText(options));
   router_->process().Signal(SIGHUP);
-  ASSERT_TRUE(router_->process().WaitForLine("reload: ignored, the process is draining", kPatience));
+  ASSERT_TRUE(
+      router_->process().WaitForLine("reload: ignored, the process is draining", kPatience));
   EXPECT_EQ(Export(RequestFor({1, 2, 3})).code(), 0) << "still serving";
   EXPECT_EQ(backends_[0]->request_count(), 1u);
   EXPECT_EQ(backends_[1]->request_count(), 0u);
@@ -364,7 +372,8 @@ TEST_F(ReloadTest, Fm34ReloadDuringTheDrainIsIgnored) {
 }
 
 // Scenario: a static list of host names gets one more, while DNS answers nothing but failures.
-// Guarantees: the two that had resolved keep their connections and their place; the third joins when DNS is back.
+// Guarantees: the two that had resolved keep their connections and their place; the third joins
+// when DNS is back.
 TEST_F(ReloadTest, HostNamesKeepTheirAddressesWhileTheNewListResolves) {
   StartBackends(3);
   dnstest::DnsServer dns;
@@ -374,8 +383,9 @@ TEST_F(ReloadTest, HostNamesKeepTheirAddressesWhileTheNewListResolves) {
     dns.Set(host, dnstest::Addresses({"127.0.0.1"}, 1));
     names.push_back(host + ":" + std::to_string(backends_[i]->port()));
   }
-  RunningRouter::Options options{.backends = {names[0], names[1]},
-                                 .spanring_settings = "dns: {servers: [\"" + dns.address() + "\"]}"};
+  RunningRouter::Options options{
+      .backends = {names[0], names[1]},
+      .spanring_settings = "dns: {servers: [\"" + dns.address() + "\"]}"};
   Start(options);
   ASSERT_TRUE(router_->WaitForMembers(2, kPatience));
   EXPECT_EQ(Export(ForEveryBackend()).code(), 0);
@@ -399,8 +409,8 @@ TEST_F(ReloadTest, HostNamesKeepTheirAddressesWhileTheNewListResolves) {
   }
 }
 
-// Scenario: from a static list to a DNS name that does not exist yet, under load; then it does; then back.
-// Guarantees: the ring never empties and no call fails.
+// Scenario: from a static list to a DNS name that does not exist yet, under load; then it does;
+// then back. Guarantees: the ring never empties and no call fails.
 TEST_F(ReloadTest, ResolverIsReplacedWithoutAGap) {
   const std::vector<std::string> addresses = {"127.0.0.31", "127.0.0.32"};
   const std::uint16_t port = PickFreePort(addresses).value();

@@ -54,10 +54,12 @@ class RunningRouter {
   std::string ConfigText(const Options& options) const;
   // Puts the file in the place of the present one; nobody is told.
   void WriteConfig(const std::string& text);
-  // Writes the file and sends SIGHUP. True when it was counted with that outcome before the deadline.
-  bool Reload(const std::string& text, const std::string& outcome, std::chrono::milliseconds deadline);
-  // SIGTERM, and a new process with the same file. The exit code of the old one, and all it printed; nothing at
-  // the deadline.
+  // Writes the file and sends SIGHUP. True when it was counted with that outcome before the
+  // deadline.
+  bool Reload(const std::string& text, const std::string& outcome,
+              std::chrono::milliseconds deadline);
+  // SIGTERM, and a new process with the same file. The exit code of the old one, and all it
+  // printed; nothing at the deadline.
   std::optional<int> Restart(std::chrono::milliseconds deadline, std::string* log);
   // Where the configuration file is.
   std::string config_path() const { return config_path_; }
