@@ -246,7 +246,10 @@ void LoadConnection::OnControl(const FrameHeader& frame, std::span<const std::ui
     }
     case FrameType::kGoAway:
       peer_streams_max_ = 0;  // no new requests here; the peer finishes or closes
-      results_.Fail("goaway", "");
+      results_.Fail("goaway", payload.size() < 8
+                                  ? ""
+                                  : "error " + std::to_string(ReadBigEndian32(payload.data() + 4)) +
+                                        " " + std::string(payload.begin() + 8, payload.end()));
       return;
     default:
       return;

@@ -166,7 +166,9 @@ void Backend::GoDown(std::string_view reason, Duration probe_after) {
 // What it still has on the wire may be answered yet; nothing new is sent until a probe succeeds.
 void Backend::OnUnanswered(const Attempt& attempt) {
   const TimePoint now = loop().Now();
-  const bool is_silence = last_answer_ <= attempt.on_wire_at_ && now - attempt.on_wire_at_ >= kSilenceMin;
+  // While this worker cannot keep up, it is its own ear that is slow.
+  const bool is_silence = last_answer_ <= attempt.on_wire_at_ &&
+                          now - attempt.on_wire_at_ >= kSilenceMin && !loop().is_saturated();
   const bool is_current = state() == BackendState::kReady && attempt.connection_ == connection_.get();
   if (!is_silence || !is_current) return;
   if (++unanswered_ < kUnansweredMax || !observer_.MayTakeDown()) return;

@@ -12,6 +12,10 @@ namespace router {
 inline constexpr std::size_t kHeaderBlockBytesMax = 64 * 1024;  // one request's headers, decoded
 inline constexpr std::uint32_t kServerStreamWindowBytes = 256 * 1024;
 inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
+// More resets than that are an attack (CVE-2023-44487). nghttp2's own limit, 33 per second, is what an honest client
+// with short deadlines reaches when a backend is slow, or every client whose requests are refused early.
+inline constexpr std::uint64_t kStreamResetBurst = 10'000;
+inline constexpr std::uint64_t kStreamResetsPerSecond = 1'000;
 inline constexpr std::size_t kHealthRequestBytesMax = 1024;
 inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to the client's SETTINGS
 
@@ -32,6 +36,8 @@ inline constexpr std::size_t kErrorMessageBytesMax = 1024;
 
 // --- the worker loop -------------------------------------------------------------------------------
 inline constexpr int kHandlersPerTurnMax = 64;              // then flush, whatever else is ready
+inline constexpr std::chrono::milliseconds kTurnMax{5};      // the same: nothing written waits longer
+inline constexpr double kSaturatedLoad = 0.95;  // of a loop: it has no idle time worth the name
 inline constexpr std::size_t kReadBufferBytes = 256 * 1024;  // one per worker
 inline constexpr std::size_t kWriteBatchBytes = 256 * 1024;  // taken from HTTP/2 per write
 inline constexpr std::chrono::milliseconds kTimerTick{5};

@@ -18,6 +18,7 @@ void Flushable::MarkDirty() {
 
 WorkerLoop::WorkerLoop()
     : now_(Clock::now()),
+      load_since_(now_),
       wheel_(now_),
       read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kReadBufferBytes)),
       io_(1),
@@ -33,13 +34,27 @@ void WorkerLoop::Run() {
 void WorkerLoop::Stop() { io_.stop(); }
 
 void WorkerLoop::Turn(bool wait) {
-  is_now_stale_ = true;
-  std::size_t ran = wait ? io_.run_one() : io_.poll_one();
-  for (int i = 1; ran > 0 && i < kHandlersPerTurnMax; ++i) ran = io_.poll_one();
+  std::size_t ran = RunFirst(wait);
+  const TimePoint until = now_ + kTurnMax;
+  for (int i = 1; ran > 0 && i < kHandlersPerTurnMax && Clock::now() < until; ++i) ran = io_.poll_one();
   RunTimers();
   FlushDirty();
   ArmTimer();
   turns_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// The first handler of a turn is the one that is slept for: until it asks for the time, the loop was idle.
+std::size_t WorkerLoop::RunFirst(bool wait) {
+  const TimePoint before = Clock::now();
+  is_now_stale_ = true;
+  const std::size_t ran = wait ? io_.run_one() : io_.poll_one();
+  idle_ += Now() - before;
+  if (const Duration age = now_ - load_since_; age >= kLoadWindow) {
+    load_ = 1 - std::chrono::duration<double>(idle_) / std::chrono::duration<double>(age);
+    load_since_ = now_;
+    idle_ = {};
+  }
+  return ran;
 }
 
 void WorkerLoop::ReadClock() {

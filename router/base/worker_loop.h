@@ -73,11 +73,16 @@ class WorkerLoop {
   void SetTimer(Timer& timer, TimePoint due) { wheel_.Set(timer, due); }
   // Scratch for one recv() at a time; its content is gone after the handler returns.
   std::span<std::uint8_t> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
+  // How busy it was in the last full kLoadWindow, from 0 (asleep) to 1 (there was always something ready).
+  double load() const { return load_; }
+  bool is_saturated() const { return load_ >= kSaturatedLoad; }
   // Turns finished; grows while the loop is alive. Any thread.
   std::uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
 
  private:
   friend class Flushable;
+  static constexpr milliseconds kLoadWindow{100};
+  std::size_t RunFirst(bool wait);
   void ReadClock();
   void RunTimers();
   void ArmTimer();
@@ -85,6 +90,9 @@ class WorkerLoop {
 
   TimePoint now_;
   bool is_now_stale_ = false;
+  TimePoint load_since_;  // beginning of the window that is being measured
+  Duration idle_{};       // in it
+  double load_ = 0;
   TimerWheel wheel_;
   std::unique_ptr<std::uint8_t[]> read_buffer_;
   std::vector<Flushable*> dirty_;

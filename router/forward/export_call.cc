@@ -54,7 +54,7 @@ void ExportCall::AddShard(std::shared_ptr<const Routes> routes, std::uint16_t ow
   ++pending_;
 }
 
-void ExportCall::AddRejected(ShardOutcome&& outcome) { rejected_.push_back(std::move(outcome)); }
+void ExportCall::AddSettled(ShardOutcome&& outcome) { settled_.push_back(std::move(outcome)); }
 
 void ExportCall::Send() {
   for (const auto& shard : shards_) {
@@ -160,10 +160,10 @@ void ExportCall::Replace(Shard& shard, std::size_t shards) {
   FinishIfDone();
 }
 
-void ExportCall::Forget(std::size_t shards, std::size_t rejected) {
+void ExportCall::Forget(std::size_t shards, std::size_t settled) {
   pending_ -= shards_.size() - shards;
   shards_.resize(shards);
-  rejected_.resize(rejected);
+  settled_.resize(settled);
 }
 
 // ---- the end --------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ void ExportCall::Finish(Shard& shard) {
 }
 
 std::vector<ShardOutcome> ExportCall::TakeOutcomes() {
-  std::vector<ShardOutcome> outcomes = std::move(rejected_);
+  std::vector<ShardOutcome> outcomes = std::move(settled_);
   outcomes.reserve(outcomes.size() + shards_.size());
   for (const auto& shard : shards_) {
     if (shard->state != Shard::State::kReplaced) outcomes.push_back(std::move(shard->outcome));

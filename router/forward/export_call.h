@@ -29,7 +29,7 @@ class ExportCall {
   void AddShard(std::shared_ptr<const Routes> routes, std::uint16_t owner, std::size_t spans,
                 std::shared_ptr<const Body> body, std::span<const std::uint8_t> frame);
   // One that no backend is asked about: too large, or delivered before.
-  void AddRejected(ShardOutcome&& outcome);
+  void AddSettled(ShardOutcome&& outcome);
   // Sends what AddShard() has added since the last time.
   void Send();
   void Cancel();
@@ -53,9 +53,9 @@ class ExportCall {
   // How long to wait before the next attempt.
   milliseconds NextPause(Shard& shard);
   void Resend(Shard& shard);
-  // What was added since (`shards`, `rejected`) takes the place of `shard`; or is forgotten.
+  // What was added since (`shards`, `settled`) takes the place of `shard`; or is forgotten.
   void Replace(Shard& shard, std::size_t shards);
-  void Forget(std::size_t shards, std::size_t rejected);
+  void Forget(std::size_t shards, std::size_t settled);
   void GiveUp(Shard& shard, AttemptOutcome why);
   void Finish(Shard& shard);
   void FinishIfDone();
@@ -64,7 +64,7 @@ class ExportCall {
   const TimePoint deadline_;
   ExportSink* sink_;  // null after Cancel()
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::vector<ShardOutcome> rejected_;
+  std::vector<ShardOutcome> settled_;  // that need no sending
   std::size_t pending_ = 0;
   bool has_failed_ = false;  // for some shard the client will have to come back
   std::list<std::unique_ptr<ExportCall>>::iterator position_;

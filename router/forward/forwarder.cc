@@ -19,7 +19,8 @@ Forwarder::Forwarder(WorkerLoop& loop, MemoryAccount& memory, GzipCodec& gzip, L
       gzip_(gzip),
       ledger_(ledger),
       options_(options),
-      jitter_(std::random_device{}()) {}
+      jitter_(std::random_device{}()),
+      admission_(loop, memory.budget()) {}
 
 Forwarder::~Forwarder() = default;
 
@@ -70,7 +71,7 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
   ledger_.failover_spans.Add(plan_.failover_spans());
   auto call = std::make_unique<ExportCall>(*this, deadline, sink);
   // They are booked; the verdict must know that not everything was refused.
-  if (suppressed > 0) call->AddRejected({.kind = ShardOutcome::Kind::kAccepted});
+  if (suppressed > 0) call->AddSettled({.kind = ShardOutcome::Kind::kAccepted});
   const auto sole_owner = plan_.PassThroughOwner();
   if (auto verdict = sole_owner ? PassThrough(*call, *sole_owner, std::move(body))
                                 : SplitInto(*call, body.size())) {
@@ -152,7 +153,7 @@ std::optional<Verdict> Forwarder::PassThrough(ExportCall& call, std::uint16_t ow
 }
 
 void Forwarder::AddTooLarge(ExportCall& call, std::size_t bytes) {
-  call.AddRejected({.kind = ShardOutcome::Kind::kPermanent,
+  call.AddSettled({.kind = ShardOutcome::Kind::kPermanent,
                     .code = GrpcCode::kResourceExhausted,
                     .spans = 1,
                     .reason = RejectReason::kTooLarge,
@@ -203,9 +204,9 @@ bool Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut cut) {
   const bool is_smaller = plan_.shard_count() > 1 || plan_.splitter().total_bytes() < bytes;
   if (cut == Cut::kHalves && !is_smaller) return false;
   const std::size_t shards_before = call.shards_.size();
-  const std::size_t rejected_before = call.rejected_.size();
+  const std::size_t settled_before = call.settled_.size();
   if (SplitInto(call, bytes)) {
-    call.Forget(shards_before, rejected_before);
+    call.Forget(shards_before, settled_before);
     return false;
   }
   if (cut == Cut::kAsNeeded) CountRerouted(shard.spans);

@@ -20,6 +20,7 @@
 #include "router/base/body.h"
 #include "router/base/worker_loop.h"
 #include "router/codec/gzip.h"
+#include "router/forward/admission.h"
 #include "router/forward/delivered_spans.h"
 #include "router/forward/ledger.h"
 #include "router/forward/shard_plan.h"
@@ -74,6 +75,7 @@ class Forwarder {
   // A refusal of our own, with a jittered retry delay.
   Verdict Refuse(RefuseReason reason, std::string message);
   std::size_t calls_in_flight() const { return calls_.size(); }
+  Admission& admission() { return admission_; }
   Ledger& ledger() { return ledger_; }
 
  private:
@@ -106,6 +108,7 @@ class Forwarder {
   std::shared_ptr<const Routes> routes_;
   std::list<std::unique_ptr<ExportCall>> calls_;
   std::minstd_rand jitter_;
+  Admission admission_;
   DeliveredSpans delivered_;
 
   // Scratch of one Start().

@@ -20,7 +20,6 @@ constexpr int kKeepAliveIdleS = 60;
 constexpr int kKeepAliveIntervalS = 10;
 constexpr int kKeepAliveProbes = 3;
 // Turns of recv per readiness: more would let one client hold the worker.
-constexpr int kReadsMax = 4;
 
 std::string PeerName(const boost::asio::ip::tcp::socket& socket) {
   boost::system::error_code error;
@@ -139,25 +138,25 @@ void Connection::WaitWritable() {
                      });
 }
 
+// One read, then the others have their turn: what was begun on other connections is finished first.
 void Connection::Read() {
   const std::span<std::uint8_t> buffer = loop().read_buffer();
-  for (int i = 0; i < kReadsMax; ++i) {
-    const ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
-    if (size <= 0) {
-      Close(size == 0 ? "closed by peer" : std::strerror(errno));
-      return;
-    }
-    if (session_ == nullptr) OpenSession();
-    const ssize_t taken =
-        nghttp2_session_mem_recv(session(), buffer.data(), static_cast<std::size_t>(size));
-    if (!is_open_) return;
-    if (taken < 0) {
-      Close(nghttp2_strerror(static_cast<int>(taken)));
-      return;
-    }
-    if (static_cast<std::size_t>(size) < buffer.size()) break;
+  ssize_t size = 0;
+  do {
+    size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+  if (size <= 0) {
+    Close(size == 0 ? "closed by peer" : std::strerror(errno));
+    return;
+  }
+  if (session_ == nullptr) OpenSession();
+  const ssize_t taken =
+      nghttp2_session_mem_recv(session(), buffer.data(), static_cast<std::size_t>(size));
+  if (!is_open_) return;
+  if (taken < 0) {
+    Close(nghttp2_strerror(static_cast<int>(taken)));
+    return;
   }
   MarkDirty();
 }

@@ -136,6 +136,7 @@ void ServerConnection::OpenSession() {
   nghttp2_option* option = nullptr;
   nghttp2_option_new(&option);
   nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_stream_reset_rate_limit(option, kStreamResetBurst, kStreamResetsPerSecond);
   nghttp2_session_server_new2(&session, callbacks, this, option);
   nghttp2_option_del(option);
   const std::array settings = {

@@ -87,6 +87,12 @@ void GrpcStream::BeginExport() {
     EndEarly(Expiry("the deadline had passed when the request arrived"));
     return;
   }
+  is_entered_ = context_.forwarder.admission().TryEnter(budget);
+  if (!is_entered_) {
+    EndEarly(context_.forwarder.Refuse(RefuseReason::kOverload,
+                                       "more arrives than can be taken in time"));
+    return;
+  }
   deadline_ = context_.loop.Now() + budget;
   context_.loop.SetTimer(timer_, deadline_);
   reader_.emplace(body_, context_.options.request_bytes_max);
@@ -142,6 +148,7 @@ void GrpcStream::OnRequestEnd() {
 
 void GrpcStream::EndExport() {
   timer_.Cancel();
+  LeaveAdmission(true);
   if (reader_->is_compressed()) {
     Body plain(context_.memory);
     if (!Inflate(&plain)) return;
@@ -192,7 +199,12 @@ void GrpcStream::OnVerdict(const Verdict& verdict) {
   Answer(verdict);
 }
 
+void GrpcStream::LeaveAdmission(bool is_whole) {
+  if (std::exchange(is_entered_, false)) context_.forwarder.admission().Leave(is_whole);
+}
+
 void GrpcStream::EndEarly(const Verdict& verdict) {
+  LeaveAdmission(false);
   is_counted_ = false;
   BookRequest(verdict, context_.forwarder.ledger().requests);
   Answer(verdict);
@@ -220,6 +232,7 @@ void GrpcStream::Answer(const Verdict& verdict) {
 
 void GrpcStream::OnReset() {
   timer_.Cancel();
+  LeaveAdmission(false);
   if (call_ != nullptr) {
     context_.forwarder.Cancel(*std::exchange(call_, nullptr));
   } else if (is_counted_) {

@@ -61,6 +61,7 @@ class GrpcStream final : public StreamHandler, private ExportSink {
   void OnDeadline();
   void OnVerdict(const Verdict& verdict) override;
   void OnBadFrame(GrpcMessageReader::Status status);
+  void LeaveAdmission(bool is_whole);
   // The end of an export request that never reached the forwarder.
   void EndEarly(const Verdict& verdict);
   void Answer(const Verdict& verdict);
@@ -71,6 +72,7 @@ class GrpcStream final : public StreamHandler, private ExportSink {
   ServerStream& stream_;
   RequestHead head_;
   State state_ = State::kReading;
+  bool is_entered_ = false;  // admission waits for the rest of it
   bool is_counted_ = false;  // an export request that the ledger holds as in flight
   Body body_;
   std::optional<GrpcMessageReader> reader_;
