@@ -241,6 +241,7 @@ int ClientConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void
 }
 
 int ClientConnection::OnFrameSent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+  Self(self).NoteGoaway(*frame);
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   if (ClientCall* call = Self(self).Find(frame->hd.stream_id)) call->was_sent = true;
   return 0;

@@ -55,6 +55,8 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   nghttp2_session* session() const { return session_.get(); }
   // Fresh callbacks with what both sides share; the subclass adds its own and owns the result.
   static nghttp2_session_callbacks* NewCallbacks();
+  // To be called for every frame sent: when nghttp2 ends the session itself, OnClosed() will say why.
+  void NoteGoaway(const nghttp2_frame& frame);
 
   // Exactly once, from Close(). Streams that are still alive must be told here.
   virtual void OnClosed(std::string_view reason) = 0;
@@ -68,6 +70,7 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   };
   static int OnSendData(nghttp2_session*, nghttp2_frame*, const std::uint8_t* header,
                         std::size_t size, nghttp2_data_source* source, void* self);
+  static int OnInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int error, void* self);
   void Flush() override;
   void Gather();
   void WaitReadable();
@@ -81,6 +84,8 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   std::string peer_;
   std::unique_ptr<nghttp2_session, SessionDeleter> session_;
   OutQueue out_;
+  std::string invalid_frame_;  // the last one, and what was wrong with it
+  std::string end_reason_;     // when we ended it by GOAWAY with an error
   bool is_open_ = true;
   bool is_waiting_writable_ = false;
   bool is_read_paused_ = false;

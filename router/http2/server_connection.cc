@@ -189,6 +189,7 @@ ServerStream* ServerConnection::Find(std::int32_t id) {
 // After an early answer the client should stop sending: RST_STREAM(NO_ERROR), RFC 9113 §8.1.
 int ServerConnection::OnFrameSent(nghttp2_session* session, const nghttp2_frame* frame,
                                   void* self) {
+  Self(self).NoteGoaway(*frame);
   if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
   if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
   const ServerStream* stream = Self(self).Find(frame->hd.stream_id);
