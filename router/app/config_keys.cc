@@ -404,7 +404,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .Default("256")
         .Within(1, 10'000),
     Key("spanring.backend.pending_bytes_max", kBytes,
-        "Bytes that may wait; beyond it requests are refused for the moment.")
+        "Bytes in flight and waiting, per worker; beyond it requests for this backend are refused for the moment.")
         .Default("64MiB")
         .Within(kMiB, 16 * kGiB),
     Key("spanring.drain", kSection, "The end of the process after SIGTERM."),
