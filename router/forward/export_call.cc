@@ -110,6 +110,8 @@ void ExportCall::OnAttemptTimeout(Shard& shard) {
   shard.was_processed_maybe |= shard.is_on_wire();
   shard.backend->Cancel(shard, AttemptOutcome::kTimeout);
   shard.outcome.kind = Kind::kTimedOut;
+  shard.outcome.code = GrpcCode::kDeadlineExceeded;
+  shard.outcome.retry_delay.reset();  // of an earlier attempt
   shard.outcome.message = "backend " + shard.backend->endpoint().name + " did not answer in time";
   RetryOrFinish(shard);
 }

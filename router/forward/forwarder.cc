@@ -158,7 +158,7 @@ void Forwarder::AddTooLarge(ExportCall& call, std::size_t bytes) {
                     .spans = 1,
                     .reason = RejectReason::kTooLarge,
                     .message = "a span of " + std::to_string(bytes) +
-                               " bytes with its resource is larger than a backend takes "
+                               " bytes with all that belongs to it is larger than a backend takes "
                                "(spanring.backend.max_request_bytes)"});
 }
 
@@ -177,18 +177,25 @@ bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t span
 // ---- a second time --------------------------------------------------------------------------------
 
 void Forwarder::RouteAnew(ExportCall& call, Shard& shard, Cut cut) {
-  const bool is_replaced = !routes_->ring().empty() && ReplaceShard(call, shard, cut);
+  const Replacing result = routes_->ring().empty() ? Replacing::kNotNow : ReplaceShard(call, shard, cut);
   plan_.Clear();
   index_.Clear();
-  if (is_replaced) return;
-  // The same bytes would be refused again.
-  if (cut == Cut::kHalves) return call.Finish(shard);
-  call.PauseOrFinish(shard, call.NextPause(shard));
+  switch (result) {
+    case Replacing::kDone:
+      return;
+    case Replacing::kNoSmaller:  // the same bytes would be refused again
+      call.Finish(shard);
+      return;
+    case Replacing::kNotNow:
+      shard.outcome.kind = ShardOutcome::Kind::kTransient;
+      call.PauseOrFinish(shard, call.NextPause(shard));
+      return;
+  }
 }
 
-bool Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut cut) {
+Forwarder::Replacing Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut cut) {
   Body plain(memory_);
-  if (!IndexShard(shard, &plain)) return false;
+  if (!IndexShard(shard, &plain)) return Replacing::kNotNow;
   const std::size_t bytes = index_.body().size();
   const std::size_t bytes_max =
       cut == Cut::kHalves ? std::min(options_.shard_bytes_max, bytes / 2) : options_.shard_bytes_max;
@@ -198,21 +205,21 @@ bool Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut cut) {
     shard.backend = routes_->backends[*owner].get();
     CountRerouted(shard.spans);
     call.SendShard(shard);
-    return true;
+    return Replacing::kDone;
   }
   // What is left may be no spans at all but unknown fields of the request: no cut makes it smaller.
   const bool is_smaller = plan_.shard_count() > 1 || plan_.splitter().total_bytes() < bytes;
-  if (cut == Cut::kHalves && !is_smaller) return false;
+  if (cut == Cut::kHalves && !is_smaller) return Replacing::kNoSmaller;
   const std::size_t shards_before = call.shards_.size();
   const std::size_t settled_before = call.settled_.size();
   if (SplitInto(call, bytes)) {
     call.Forget(shards_before, settled_before);
-    return false;
+    return Replacing::kNotNow;
   }
   if (cut == Cut::kAsNeeded) CountRerouted(shard.spans);
   ledger_.shards.Add(call.shards_.size() - shards_before);
   call.Replace(shard, shards_before);
-  return true;
+  return Replacing::kDone;
 }
 
 void Forwarder::CountRerouted(std::size_t spans) {

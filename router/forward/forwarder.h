@@ -81,6 +81,7 @@ class Forwarder {
  private:
   friend class ExportCall;
   enum class Cut { kAsNeeded, kHalves };
+  enum class Replacing { kDone, kNotNow, kNoSmaller };
 
   Verdict RejectWire(WireError error) const;
   // Both: nothing, or why it could not be done.
@@ -92,7 +93,7 @@ class Forwarder {
   void AddTooLarge(ExportCall& call, std::size_t bytes);
   // Sends what `shard` holds to whoever owns it now, in as many parts as that takes; or lets it pause.
   void RouteAnew(ExportCall& call, Shard& shard, Cut cut);
-  bool ReplaceShard(ExportCall& call, Shard& shard, Cut cut);
+  Replacing ReplaceShard(ExportCall& call, Shard& shard, Cut cut);
   void CountRerouted(std::size_t spans);
   // Indexes the bytes of a shard, inflated into `plain` if need be. False: no memory.
   [[nodiscard]] bool IndexShard(const Shard& shard, Body* plain);

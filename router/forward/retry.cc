@@ -24,7 +24,8 @@ Duration AttemptTime(Duration left, milliseconds timeout) {
 
 milliseconds NextPauseMax(milliseconds previous, std::optional<milliseconds> retry_delay) {
   milliseconds next = previous < kPauseFirst ? kPauseFirst : Scaled(previous, kGrowth);
-  next = std::min(next, std::max(kPauseMax, previous));
+  // Above the cap only a backend can have asked for it, and it wants to be asked less often still.
+  if (previous <= kPauseMax) next = std::min(next, kPauseMax);
   return std::max(next, retry_delay.value_or(milliseconds(0)));
 }
 

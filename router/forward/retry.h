@@ -22,7 +22,7 @@ inline constexpr milliseconds kPauseMax{1000};
 Duration AttemptTime(Duration left, milliseconds timeout);
 
 // The bound of the next pause: 50 ms, then 1.6 times as much each time up to 1 s; never less than what the
-// backend asked for, and growing from there.
+// backend asked for, and growing from there, beyond 1 s too.
 milliseconds NextPauseMax(milliseconds previous, std::optional<milliseconds> retry_delay);
 
 // Full jitter: anything from 0 to `pause_max`. What the backend asked for is waited in full; then anything up to

@@ -19,14 +19,9 @@ constexpr std::size_t kScratchSpansKept = 256 * 1024;
 void ShardPlan::Build(const SpanIndex& index, const Routes& routes, std::size_t shard_bytes_max,
                       const std::vector<bool>* delivered) {
   assert(index.span_count() > 0 && !routes.ring().empty());
-  FindOwners(index, routes);
+  FindOwners(index, routes, delivered);
   // One more than the ring has: the owner of what is not sent.
   const std::size_t owners = routes.ring().size() + (delivered != nullptr ? 1 : 0);
-  if (delivered != nullptr) {
-    for (std::size_t i = 0; i < owners_.size(); ++i) {
-      if ((*delivered)[i]) owners_[i] = static_cast<std::uint16_t>(routes.ring().size());
-    }
-  }
   // No shard is larger than the body it comes from.
   const bool fits = index.body().size() <= shard_bytes_max;
   pass_through_ = fits || index.span_count() == 1 ? Splitter::SoleOwner(owners_) : std::nullopt;
@@ -45,7 +40,8 @@ void ShardPlan::Build(const SpanIndex& index, const Routes& routes, std::size_t 
   }
 }
 
-void ShardPlan::FindOwners(const SpanIndex& index, const Routes& routes) {
+void ShardPlan::FindOwners(const SpanIndex& index, const Routes& routes,
+                           const std::vector<bool>* delivered) {
   const Ring& ring = routes.ring();
   const std::size_t spans = index.span_count();
   owners_.resize(spans);
@@ -57,8 +53,14 @@ void ShardPlan::FindOwners(const SpanIndex& index, const Routes& routes) {
     owners_[i] = ring.OwnerOf(index.trace_id(i));
     invalid_trace_ids_ += index.has_valid_trace_id(i) ? 0 : 1;
   }
+  if (delivered != nullptr) {
+    for (std::size_t i = 0; i < spans; ++i) {
+      if ((*delivered)[i]) owners_[i] = static_cast<std::uint16_t>(ring.size());
+    }
+  }
   if (!routes.has_fallback()) return;
   for (std::size_t i = 0; i < spans; ++i) {
+    if (owners_[i] == ring.size()) continue;
     const std::uint16_t now = routes.OwnerOf(index.trace_id(i));
     failover_spans_ += now != owners_[i] ? 1 : 0;
     owners_[i] = now;

@@ -53,7 +53,7 @@ class ShardPlan {
     std::uint32_t scope = 0;
   };
 
-  void FindOwners(const SpanIndex& index, const Routes& routes);
+  void FindOwners(const SpanIndex& index, const Routes& routes, const std::vector<bool>* delivered);
   void Cut(const SpanIndex& index, std::size_t members, std::size_t shard_bytes_max);
 
   Splitter splitter_;
