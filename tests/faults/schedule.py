@@ -51,7 +51,7 @@ class Plan:
     memory_mib: int = 256
     files_max: int = 0
     warm_s: float = 2
-    faults_s: float = 10
+    faults_s: float = 20
     heal_s: float = 9
     kinds: tuple = ()
     events: list = dataclasses.field(default_factory=list)
