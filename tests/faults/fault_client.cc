@@ -1,8 +1,8 @@
 // fault_client: callers over gRPC C++ that send checkable requests and write down each answer.
 //
-//   fault_client --target ipv4:A:P[,B:P] --ledger FILE --seed N [--rate R] [--callers N] [--tries
-//   N]
-//                [--cancel PERCENT] [--gzip PERCENT] [--spans-max N] [--impatient]
+//   fault_client --target ipv4:A:P[,B:P] --ledger FILE --seed N [--rate R] [--callers N]
+//                [--tries N] [--cancel PERCENT] [--gzip PERCENT] [--spans-max N] [--impatient]
+//                [--deadline MS]
 //
 // Every caller is a thread that sends a request when its turn comes, waits for the answer, and
 // sends the same bytes again after a retryable one, not before RetryInfo says so. The end of
@@ -56,6 +56,7 @@ struct Options {
   int cancel_percent = 0;
   int gzip_percent = 50;
   std::size_t spans_max = 200;
+  int deadline_ms = 0;  // 0: all kinds, some calls none
   bool is_impatient = false;
 };
 
@@ -189,6 +190,7 @@ class Caller {
   }
 
   std::optional<milliseconds> PickDeadline() {
+    if (options_.deadline_ms > 0) return milliseconds(options_.deadline_ms);
     constexpr std::array<int, 8> kDeadlines = {200, 500, 1000, 2000, 5000, 10'000, 10'000, 0};
     const int deadline = kDeadlines[random_.Below(kDeadlines.size())];
     if (deadline == 0) return std::nullopt;
@@ -218,6 +220,7 @@ int Main(int argc, char** argv) {
   app.add_option("--cancel", options.cancel_percent, "percent cancelled within 60 ms");
   app.add_option("--gzip", options.gzip_percent, "percent compressed");
   app.add_option("--spans-max", options.spans_max)->check(CLI::Range(8, 256));
+  app.add_option("--deadline", options.deadline_ms, "ms, of every call; all kinds when left out");
   app.add_flag("--impatient", options.is_impatient, "retries before RetryInfo says so");
   CLI11_PARSE(app, argc, argv);
   const int ledger = open(options.ledger.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
