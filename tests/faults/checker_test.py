@@ -5,6 +5,7 @@ import tempfile
 import unittest
 
 import checker
+import compare_collector
 import ledgers
 from checker import MS, S, RouterFacts, Run, Trouble
 from ledgers import Record, Try
@@ -255,6 +256,20 @@ class LedgersTest(unittest.TestCase):
         self.assertFalse(call(code=14, message="backend A is down: Connection refused").is_from_library)
         self.assertTrue(call(code=4, message="Deadline Exceeded").is_from_library)
         self.assertFalse(call(code=4, message="backend A did not answer in time").is_from_library)
+
+
+class ComparisonTest(unittest.TestCase):
+    def test_what_is_lost_doubled_and_split_is_counted(self):
+        tries = [call(code=14, retry_ms=5), call(number=2, taken=7 * MS), call(request=2, spans=1),
+                 call(request=3, code=14, retry_ms=5)]
+        records = [taken(spans=(0,)), taken(spans=(0,), backend=B, answer="dirty"), taken(request=2, spans=(0,)),
+                   taken(request=3, answer="gone")]
+        self.assertEqual(compare_collector.count(tries, records), compare_collector.Counts(
+            attempted=5, acknowledged=3, lost=1, duplicated=1, traces=1, split=1, slow_ms=7))
+
+    def test_rejected_spans_are_not_lost(self):
+        counts = compare_collector.count([call(rejected=1)], [taken(left_out=(1,))])
+        self.assertEqual((counts.acknowledged, counts.lost, counts.split), (1, 0, 0))
 
 
 class ScheduleTest(unittest.TestCase):
