@@ -144,6 +144,7 @@ def check(run):
     check_verdicts(run, books, notes, faults)
     check_duplicates(run, books, counts, notes, faults)
     check_owners(run, books, counts, notes, faults)
+    check_rolling_restart(run, faults)
     check_liveness(run, notes, faults)
     check_routers(run, books, counts, faults)
     return Findings(counts, faults.report(), dict(notes))
@@ -297,6 +298,16 @@ def check_owners(run, books, counts, notes, faults):
                   for name in ("failover", "rerouted"))
     if away > counted:
         faults.add("I2", f"{away} copies away from their owners, the routers count {counted} failed over or rerouted")
+
+
+def check_rolling_restart(run, faults):
+    """FM-33: with several routers, of which one at a time is asked to end, no client sees an error."""
+    if len(run.routers) < 2 or {trouble.kind for trouble in faults_in(run)} != {"router_term"}:
+        return
+    for call in run.tries:
+        if call.code and not call.is_cancelled and not was_starved(run.troubles, call.begin, call.end):
+            faults.add("I8", f"request {call.request} try {call.number}: code {call.code} \"{call.message}\" in a "
+                             f"rolling restart")
 
 
 def check_liveness(run, notes, faults):

@@ -190,7 +190,7 @@ class Side:
         self.name, more = f"collectors{slot}.test", ""
         resolver = "static: {hostnames: [" + ", ".join(f'"{host}:{port}"' for host in hosts) + "]}"
         if dns:
-            resolver = f"dns: {{hostname: {self.name}, port: {port}}}"
+            resolver = f"dns: {{hostname: {self.name}, port: \"{port}\"}}"
             more = "" if variant.is_collector else f"spanring: {{dns: {{servers: [\"{DNS_ADDRESS}\"]}}}}\n"
         binary = arguments.collector if variant.is_collector else arguments.binaries / "spanring"
         self.router = Proxy(binary, variant, self.directory, resolver, more)

@@ -11,6 +11,7 @@
 //   REQUEST TRY SPANS BEGIN END DEADLINE_MS CODE RETRY_MS REJECTED CANCELLED MESSAGE
 // DEADLINE_MS and RETRY_MS are -1 when there is none. CANCELLED is 1 if this client asked for it.
 #include <fcntl.h>
+#include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -82,6 +83,22 @@ std::string OneLine(std::string text) {
 
 std::int64_t Nanoseconds(Clock::time_point at) {
   return at.time_since_epoch() / std::chrono::nanoseconds(1);
+}
+
+// Retries are left on: gRPC sends again, by itself, a call that provably no server has seen (picked
+// for a connection in the moment of its GOAWAY), and no other.
+std::unique_ptr<GrpcClient> Connect(const std::string& target) {
+  grpc::ChannelArguments arguments;
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Else a client stays away for many seconds after a few restarts of its only router.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
+  arguments.SetMaxReceiveMessageSize(-1);
+  return std::make_unique<GrpcClient>(
+      grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
 }
 
 // Ends all waiting of the callers at once.
@@ -230,7 +247,7 @@ int Main(int argc, char** argv) {
   }
   std::vector<std::unique_ptr<GrpcClient>> clients;
   for (std::size_t i = 0; i < options.channels; ++i) {
-    clients.push_back(std::make_unique<GrpcClient>(options.target, "round_robin"));
+    clients.push_back(Connect(options.target));
   }
   Stop stop;
   std::vector<std::unique_ptr<Caller>> callers;

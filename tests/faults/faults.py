@@ -2,7 +2,7 @@
 """faults: spanring under seeded schedules of faults, with every span accounted for. See docs/testing.md.
 
 usage: faults.py BINARIES [--minutes N | --schedules N] [--seed S] [--kinds K,…] [--parallel P] [--short] [--keep]
-                 [--mutants [NAME …]]
+                 [--mutants [NAME …]] [--restarts]
 
 Each schedule is printed as one line with its counts. Exit code 1 if the checker found a fault; the directory of
 that run stays, and its seed repeats the schedule.
@@ -18,7 +18,7 @@ import traceback
 
 from mutants import MUTANTS
 from rig import Rig
-from schedule import COMMANDS, DEFAULT_KINDS, DNS_KINDS, PROCESS_KINDS, ROUTER_KINDS, make_plan
+from schedule import COMMANDS, DEFAULT_KINDS, DNS_KINDS, PROCESS_KINDS, ROUTER_KINDS, make_plan, make_restart_plan
 
 COLUMNS = ("attempted", "acknowledged", "lost", "unexpected", "duplicated", "recovered", "misrouted")
 
@@ -83,6 +83,16 @@ def run_campaign(arguments, kinds):
                 del running[future]
                 outcomes.append(future.result())
                 outcomes[-1].print()
+
+
+def run_restarts(arguments):
+    """20 rolling restarts, then 20 kills, of three routers under load; nothing else is wrong."""
+    outcomes = []
+    for kind in ("router_term", "router_kill"):
+        outcomes.append(run_plan(arguments.binaries, arguments.router, make_restart_plan(arguments.seed, kind),
+                                 keep=arguments.keep))
+        outcomes[-1].print()
+    return outcomes
 
 
 MUTANT_RUNS_MAX = 3
@@ -156,6 +166,7 @@ def main():
     parser.add_argument("--kinds", help="faults to draw from, or `none`, `all`")
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--mutants", nargs="*", help="hunt the mutants, or these, in place of a campaign")
+    parser.add_argument("--restarts", action="store_true", help="20 rolling restarts and 20 kills of routers")
     parser.add_argument("--short", action="store_true", help="schedules of 20 s, for the test suite")
     parser.add_argument("--keep", action="store_true", help="keep the directories of good runs as well")
     arguments = parser.parse_args()
@@ -169,6 +180,8 @@ def main():
             parser.error(f"unknown kinds {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     if arguments.mutants is not None:
         return 1 if hunt_mutants(arguments) else 0
+    if arguments.restarts:
+        return 1 if print_table(run_restarts(arguments)) else 0
     if not arguments.minutes and not arguments.schedules:
         arguments.schedules = 5
     return 1 if print_table(run_campaign(arguments, kinds)) else 0

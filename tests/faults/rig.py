@@ -17,6 +17,7 @@ SAMPLE_S = 0.5
 QUIET_DEADLINE_S = 30
 CLIENT_DEADLINE_S = 60
 DRAIN_DEADLINE_S = 20
+MEMORY_LACK_MIB = 16  # the least that a configuration may say
 
 
 class Rig:
@@ -180,6 +181,11 @@ class Rig:
         if kind == "router_stop":
             router.signal(signal.SIGSTOP)
             return lambda: router.signal(signal.SIGCONT)
+        if kind == "router_files":
+            return router.lack_files()
+        if kind == "router_memory":
+            router.reload_with(f"limit: {MEMORY_LACK_MIB}MiB")
+            return lambda: router.reload_with(f"limit: {router.memory_mib}MiB")
         facts.is_complete = False
         if kind == "router_kill":
             router.kill()

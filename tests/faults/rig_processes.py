@@ -3,6 +3,8 @@ import http.client
 import os
 import pathlib
 import random
+import re
+import resource
 import signal
 import socket
 import subprocess
@@ -13,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "
 from processes import accepts, wait_until  # noqa: E402
 
 START_DEADLINE_S = 20
+FILES_SPARE, FILES_CROWD = 4, 40
 SPANRING_CONFIG = """\
 receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{port}"}}}}}}}}
 exporters:
@@ -135,6 +138,29 @@ class Router(Child):
 
     def is_ready(self):
         return self.get(self.health_port, "/readyz")[0] == 200
+
+    def reload_with(self, limit):
+        self.config.write_text(re.sub(r"limit: \d+MiB", limit, self.config.read_text()))
+        self.signal(signal.SIGHUP)
+
+    def lack_files(self):
+        """Takes its spare descriptors: a low limit, and idle connections that use up the rest. Returns what ends it."""
+        if not self.alive():
+            return lambda: None
+        pid, (_, hard) = self.pid, resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (self.resources()[2] + FILES_SPARE, hard))
+        crowd = []
+        for _ in range(FILES_CROWD):
+            crowd.append(socket.socket())
+            crowd[-1].setblocking(False)
+            crowd[-1].connect_ex(("127.0.0.1", self.port))
+
+        def end():
+            for idle in crowd:
+                idle.close()
+            if self.alive() and self.pid == pid:
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+        return end
 
     def get(self, port, path):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)

@@ -21,7 +21,7 @@ COMMANDS = {
     "blackhole": lambda r: "blackhole",
 }
 PROCESS_KINDS = ("kill", "stop")
-ROUTER_KINDS = ("router_term", "router_kill", "router_stop", "router_hup")
+ROUTER_KINDS = ("router_term", "router_kill", "router_stop", "router_hup", "router_files", "router_memory")
 DNS_KINDS = ("dns_mode", "dns_scale")
 DNS_MODES = ("nxdomain", "servfail", "refused", "silent", "nodata", "garbage", "wrong_id", "flap", "huge")
 DEFAULT_KINDS = (*COMMANDS, *PROCESS_KINDS, "router_term", "router_kill", "router_stop")
@@ -75,6 +75,8 @@ def event(generator, plan, kind, at_s, end_s):
         return Event(at_s, kind, 0, generator.choice(DNS_MODES), length_s)
     if kind == "dns_scale":
         return Event(at_s, kind, 0, str(generator.randint(max(1, plan.backends // 2), plan.backends)), length_s)
+    if kind in ("router_files", "router_memory"):
+        return Event(at_s, kind, generator.randrange(plan.routers), "", length_s)
     return Event(at_s, kind, generator.randrange(plan.routers), "", min(length_s, 1))
 
 
@@ -95,4 +97,11 @@ def make_plan(seed, kinds=None, **fixed):
         if at_s >= end_s - 0.3:
             break
         plan.events.append(event(generator, plan, generator.choice(plan.kinds), at_s, end_s))
+    return plan
+
+
+def make_restart_plan(seed, kind, restarts=20, pause_s=2.5):
+    """Three routers of which one after the other is ended (router_term, router_kill) and started again."""
+    plan = Plan(seed, routers=3, faults_s=restarts * pause_s, kinds=(kind,))
+    plan.events = [Event(plan.warm_s + i * pause_s, kind, i % plan.routers, "", 0.3) for i in range(restarts)]
     return plan
