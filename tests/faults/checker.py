@@ -278,6 +278,7 @@ def check_owners(run, books, counts, notes, faults):
     """I2: a copy is at the owner of its trace on a ring that was in use, or its owner was in trouble."""
     starts = [start for start, _ in run.rings]
     index = TroubleIndex(run.troubles, {trouble.kind for trouble in run.troubles} - SPOKEN)
+    lacking = TroubleIndex(run.troubles, {"router_files"})  # a router that cannot connect takes any backend for down
     for number, copies in books.copies.items():
         for at, backend, _, trace in copies:
             # Rings from RING_GRACE before the copy until the copy: a request keeps the ring it began with.
@@ -286,7 +287,8 @@ def check_owners(run, books, counts, notes, faults):
             owners = [ring.get(trace) for _, ring in run.rings[first:max(last, first + 1)]]
             if backend in owners:
                 continue
-            if any(index.overlaps(where, at - OWNER_GRACE, at) for where in (*owners, "machine")):
+            if any(index.overlaps(where, at - OWNER_GRACE, at) for where in (*owners, "machine")) or \
+                    lacking.overlaps("router", at - OWNER_GRACE, at):
                 notes["copies away from a troubled owner"] += 1
                 continue
             counts["misrouted"] += 1

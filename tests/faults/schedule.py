@@ -91,6 +91,8 @@ def make_plan(seed, kinds=None, **fixed):
                  uses_dns=any(kind in DNS_KINDS for kind in pool))
     drawn.update(fixed)
     plan = Plan(seed, kinds=tuple(sorted(generator.sample(pool, min(len(pool), generator.randint(2, 5))))), **drawn)
+    if "router_memory" in plan.kinds:
+        plan.rate, plan.spans_max = 200, 256  # enough to fill a small budget
     at_s, end_s = plan.warm_s, plan.warm_s + plan.faults_s
     while plan.kinds:
         at_s += generator.uniform(0.1, 1.2)
