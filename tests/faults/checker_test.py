@@ -185,6 +185,19 @@ class CheckerTest(unittest.TestCase):
         self.expect(after(100, 10), "I8")
         self.expect(after(3, 0), "I8")
 
+    def test_a_rolling_restart_allows_no_client_error(self):
+        failed = call(code=14, retry_ms=5, message="a backend is down")
+        routers = [RouterFacts("router0", is_complete=False), RouterFacts("router1", is_complete=False)]
+        rolling = [down(kind="router_term", where="router")]
+        self.expect(check([call()], [taken()], troubles=rolling, routers=routers))
+        findings = check([failed, call(number=2)], [taken()], troubles=rolling, routers=routers)
+        self.assertTrue(any("rolling restart" in line for line in findings.faults), findings.faults)
+        self.expect(check([failed, call(number=2)], [taken()], troubles=rolling + [down()], routers=routers))
+
+    def test_a_router_without_descriptors_may_pass_over_any_backend(self):
+        self.expect(check([call()], [taken(backend=B)], troubles=[down(kind="router_files", where="router")]))
+        self.expect(check([call()], [taken(backend=B)], troubles=[down(kind="router_stop", where="router")]), "I2")
+
 
 class RouterFactsTest(unittest.TestCase):
     GOOD = dict(received=2, forwarded=2)
@@ -229,19 +242,6 @@ class RouterFactsTest(unittest.TestCase):
         self.expect(self.facts(threads={5, 6}), "I9")
         self.expect(self.facts(files_begin=20, files_end=90), "I9")
         self.expect(self.facts(threads={5}, files_begin=20, files_end=22))
-
-    def test_a_rolling_restart_allows_no_client_error(self):
-        failed = call(code=14, retry_ms=5, message="a backend is down")
-        routers = [RouterFacts("router0", is_complete=False), RouterFacts("router1", is_complete=False)]
-        rolling = [down(kind="router_term", where="router")]
-        self.expect(check([call()], [taken()], troubles=rolling, routers=routers))
-        findings = check([failed, call(number=2)], [taken()], troubles=rolling, routers=routers)
-        self.assertTrue(any("rolling restart" in line for line in findings.faults), findings.faults)
-        self.expect(check([failed, call(number=2)], [taken()], troubles=rolling + [down()], routers=routers))
-
-    def test_a_router_without_descriptors_may_pass_over_any_backend(self):
-        self.expect(check([call()], [taken(backend=B)], troubles=[down(kind="router_files", where="router")]))
-        self.expect(check([call()], [taken(backend=B)], troubles=[down(kind="router_stop", where="router")]), "I2")
 
 
 class LedgersTest(unittest.TestCase):
