@@ -151,6 +151,10 @@ void Connection::WaitWritable() {
                      });
 }
 
+ssize_t Connection::Receive(std::span<const std::uint8_t> bytes) {
+  return nghttp2_session_mem_recv(session(), bytes.data(), bytes.size());
+}
+
 // One read, then the others have their turn: what was begun on other connections is finished first.
 void Connection::Read() {
   const std::span<std::uint8_t> buffer = loop().read_buffer();
@@ -164,8 +168,7 @@ void Connection::Read() {
     return;
   }
   if (session_ == nullptr) OpenSession();
-  const ssize_t taken =
-      nghttp2_session_mem_recv(session(), buffer.data(), static_cast<std::size_t>(size));
+  const ssize_t taken = Receive(buffer.first(static_cast<std::size_t>(size)));
   if (!is_open_) return;
   if (taken < 0) {
     Close(nghttp2_strerror(static_cast<int>(taken)));

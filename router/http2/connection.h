@@ -60,6 +60,8 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
 
   // Exactly once, from Close(). Streams that are still alive must be told here.
   virtual void OnClosed(std::string_view reason) = 0;
+  // Hands on what was read to the session. As nghttp2_session_mem_recv().
+  virtual ssize_t Receive(std::span<const std::uint8_t> bytes);
   // Gives the body whose bytes a NO_COPY DATA frame carries, and moves on by `size`.
   virtual std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
                                                  std::shared_ptr<const Body>* owner) = 0;

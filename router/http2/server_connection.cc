@@ -167,6 +167,15 @@ std::shared_ptr<ServerConnection> ServerConnection::Start(WorkerLoop& loop,
 
 ServerConnection::~ServerConnection() = default;
 
+ssize_t ServerConnection::Receive(std::span<const std::uint8_t> bytes) {
+  ssize_t result = 0;
+  idle_resets_.Feed(bytes, [&](std::span<const std::uint8_t> range) {
+    result = Connection::Receive(range);
+    return result >= 0 && is_open();
+  });
+  return result;
+}
+
 void ServerConnection::OnClosed(std::string_view reason) {
   auto streams = std::move(streams_);
   streams_.clear();

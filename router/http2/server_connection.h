@@ -16,6 +16,7 @@
 #include "router/base/grpc_code.h"
 #include "router/base/limits.h"
 #include "router/http2/connection.h"
+#include "router/http2/idle_reset_filter.h"
 
 namespace router {
 
@@ -110,6 +111,7 @@ class ServerConnection final : public Connection {
                    const ServerConnectionOptions& options);
   void OpenSession() override;
   void OnClosed(std::string_view reason) override;
+  ssize_t Receive(std::span<const std::uint8_t> bytes) override;
   std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
                                          std::shared_ptr<const Body>* owner) override;
 
@@ -131,6 +133,7 @@ class ServerConnection final : public Connection {
 
   Acceptor& acceptor_;
   const ServerConnectionOptions options_;
+  IdleResetFilter idle_resets_;
   MemberTimer<ServerConnection, &ServerConnection::OnPrefaceTimeout> preface_timer_{*this};
   std::unordered_map<std::int32_t, std::unique_ptr<ServerStream>> streams_;
 };

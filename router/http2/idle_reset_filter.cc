@@ -1,0 +1,20 @@
+#include "router/http2/idle_reset_filter.h"
+
+#include <nghttp2/nghttp2.h>
+
+namespace router {
+
+bool IdleResetFilter::BeginFrame(const std::uint8_t* header) {
+  left_ = std::size_t{header[0]} << 16 | std::size_t{header[1]} << 8 | header[2];
+  const std::uint8_t type = header[3];
+  const std::uint32_t stream = (std::uint32_t{header[5]} << 24 | std::uint32_t{header[6]} << 16 |
+                                std::uint32_t{header[7]} << 8 | header[8]) &
+                               0x7FFFFFFF;
+  if (type == NGHTTP2_HEADERS) last_opened_ = std::max(last_opened_, stream);
+  const bool is_idle = stream % 2 == 1 && last_opened_ > 0 && stream > last_opened_;
+  is_dropping_ = type == NGHTTP2_RST_STREAM && left_ == 4 && is_idle;
+  dropped_ += is_dropping_ ? 1 : 0;
+  return is_dropping_;
+}
+
+}  // namespace router
