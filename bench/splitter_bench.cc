@@ -1,8 +1,9 @@
-// The splitter alone: walk (every field of every level checked), plan, and walk with copy into exact-size buffers.
+// The splitter alone: walk (every field of every level checked), plan, and walk with copy into
+// exact-size buffers.
 //
-// Counters: ns_per_span, bytes_per_span (of the input), copied_per_span (of the shards; the quality number: its
-// excess over bytes_per_span is what repeated resources and scopes cost), allocations are held by otlp_test.
-// Reach: walk <= 35 ns per span of about 500 bytes.
+// Counters: ns_per_span, bytes_per_span (of the input), copied_per_span (of the shards; the quality
+// number: its excess over bytes_per_span is what repeated resources and scopes cost), allocations
+// are held by otlp_test. Reach: walk <= 35 ns per span of about 500 bytes.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>

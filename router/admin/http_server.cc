@@ -108,7 +108,8 @@ void HttpServer::Accept(const std::shared_ptr<Acceptor>& acceptor) {
     }
     if (error) {
       // Out of descriptors: give the process a moment instead of spinning.
-      auto pause = std::make_shared<boost::asio::steady_timer>(control_, std::chrono::milliseconds(100));
+      auto pause =
+          std::make_shared<boost::asio::steady_timer>(control_, std::chrono::milliseconds(100));
       pause->async_wait([this, acceptor, pause](const beast::error_code&) {
         if (acceptor->is_open()) Accept(acceptor);
       });

@@ -102,7 +102,8 @@ struct BackendSum {
   std::array<std::uint64_t, BackendMetrics::kLatencyBoundsMs.size() + 1> latency{};
   std::array<std::uint64_t, kBackendStateCount> states{};
   std::uint64_t latency_sum_us = 0;
-  std::uint64_t spans = 0, bytes = 0, in_flight = 0, waiting = 0, connects = 0, failures = 0, retries = 0;
+  std::uint64_t spans = 0, bytes = 0, in_flight = 0, waiting = 0, connects = 0, failures = 0,
+                retries = 0;
 
   void Add(const BackendMetrics& metrics) {
     for (std::size_t i = 0; i < attempts.size(); ++i) attempts[i] += metrics.attempts[i].Value();
@@ -174,7 +175,8 @@ void AddBackends(Page& page, const BackendSums& sums) {
   AddPerBackend(page, MetricType::Counter, "spanring_backend_connect_failures_total",
                 "Connections to a backend that failed", sums, &BackendSum::failures);
   AddPerBackend(page, MetricType::Counter, "spanring_backend_retries_total",
-                "Attempts at spans that an earlier attempt may have delivered", sums, &BackendSum::retries);
+                "Attempts at spans that an earlier attempt may have delivered", sums,
+                &BackendSum::retries);
   AddLatency(page, "spanring_backend_latency_milliseconds", sums);
   page.Begin(MetricType::Gauge, "spanring_backend_state",
              "How many workers see a backend in this state");
@@ -190,7 +192,8 @@ void AddDiscovery(Page& page, const Telemetry& telemetry, TimePoint now) {
   const ResolverStats& resolver = telemetry.resolver;
   page.Begin(MetricType::Counter, "spanring_resolutions_total", "Attempts to resolve, by outcome");
   for (const auto& [outcome, count] : resolver.resolutions) {
-    page.AddCounter({{"outcome", outcome}, {"resolver", resolver.type}}, static_cast<double>(count));
+    page.AddCounter({{"outcome", outcome}, {"resolver", resolver.type}},
+                    static_cast<double>(count));
   }
   page.Counter("spanring_resolver_tcp_answers_total", "Answers that needed TCP",
                static_cast<double>(resolver.tcp_answers));
@@ -218,7 +221,8 @@ void AddCollectorNames(Page& page, const Telemetry& telemetry, const BackendSums
   const ResolverStats& resolver = telemetry.resolver;
   std::uint64_t good = 0;
   std::uint64_t bad = 0;
-  for (const auto& [outcome, count] : resolver.resolutions) (outcome == "success" ? good : bad) += count;
+  for (const auto& [outcome, count] : resolver.resolutions)
+    (outcome == "success" ? good : bad) += count;
   page.Begin(MetricType::Counter, "otelcol_loadbalancer_num_resolutions" + suffix,
              "Number of times the resolver has triggered new resolutions");
   page.AddCounter({{"resolver", resolver.type}, {"success", "true"}}, static_cast<double>(good));
@@ -241,8 +245,9 @@ void AddCollectorNames(Page& page, const Telemetry& telemetry, const BackendSums
          {AttemptOutcome::kPermanent, AttemptOutcome::kTransient, AttemptOutcome::kTimeout}) {
       failures += sum.attempts[static_cast<std::size_t>(outcome)];
     }
-    page.AddCounter({{"endpoint", endpoint}, {"success", "true"}},
-                    static_cast<double>(sum.attempts[static_cast<std::size_t>(AttemptOutcome::kOk)]));
+    page.AddCounter(
+        {{"endpoint", endpoint}, {"success", "true"}},
+        static_cast<double>(sum.attempts[static_cast<std::size_t>(AttemptOutcome::kOk)]));
     page.AddCounter({{"endpoint", endpoint}, {"success", "false"}}, static_cast<double>(failures));
   }
 }
@@ -299,9 +304,10 @@ std::string RenderMetrics(const Telemetry& telemetry, TimePoint now) {
                Sum(telemetry, [](const Ledger& ledger) { return ledger.received_bytes.Value(); }));
   page.Counter("spanring_shards_total", "Parts that requests were split into",
                Sum(telemetry, [](const Ledger& ledger) { return ledger.shards.Value(); }));
-  page.Counter("spanring_invalid_trace_ids_total",
-               "Spans whose trace ID is absent, zero or not 16 bytes; routed by the bytes they have",
-               Sum(telemetry, [](const Ledger& ledger) { return ledger.invalid_trace_ids.Value(); }));
+  page.Counter(
+      "spanring_invalid_trace_ids_total",
+      "Spans whose trace ID is absent, zero or not 16 bytes; routed by the bytes they have",
+      Sum(telemetry, [](const Ledger& ledger) { return ledger.invalid_trace_ids.Value(); }));
   page.Counter("spanring_failover_spans_total", "Spans sent to a successor, their owner being down",
                Sum(telemetry, [](const Ledger& ledger) { return ledger.failover_spans.Value(); }));
   page.Counter("spanring_rerouted_spans_total",

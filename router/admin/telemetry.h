@@ -2,8 +2,8 @@
 //
 // Thread safety: control thread only; the counters it reads are written by the workers (relaxed).
 // Ownership: borrows the ledgers and the budget, which outlive it; shares the backends' metrics.
-// Labels come from the configuration or the ring, never from payload, so the number of series is bounded.
-// docs/operations.md lists every name; a test compares it with what RenderMetrics() gives.
+// Labels come from the configuration or the ring, never from payload, so the number of series is
+// bounded. docs/operations.md lists every name; a test compares it with what RenderMetrics() gives.
 #pragma once
 
 #include <chrono>

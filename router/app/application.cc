@@ -18,7 +18,8 @@ constexpr std::chrono::seconds kDeadAfter{10};  // a loop that gave no sign for 
 constexpr std::chrono::seconds kAcceptLatest{2};
 constexpr int kTrimAfterBeats = 20;
 constexpr milliseconds kDrainPoll{20};
-// Between asking clients to leave and naming the last stream: their requests on the way arrive meanwhile.
+// Between asking clients to leave and naming the last stream: their requests on the way arrive
+// meanwhile.
 constexpr milliseconds kGoawayGap{500};
 
 WorkerOptions ToWorkerOptions(const Config& config, const std::string& version) {
@@ -44,7 +45,8 @@ std::size_t MemoryLimit(const Config& config) {
 }
 
 std::size_t ConnectionsMax(const Config& config, std::size_t files) {
-  return config.connections_max != 0 ? config.connections_max : std::max<std::size_t>(files / 2, 16);
+  return config.connections_max != 0 ? config.connections_max
+                                     : std::max<std::size_t>(files / 2, 16);
 }
 
 }  // namespace
@@ -71,8 +73,7 @@ RingOptions ToRingOptions(const Config::Ring& ring) {
 }
 
 Application::Application(Config config, std::string version)
-    : config_(std::move(config)),
-      budget_(MemoryLimit(config_)) {
+    : config_(std::move(config)), budget_(MemoryLimit(config_)) {
   telemetry_.version = std::move(version);
   telemetry_.started = Clock::now();
   telemetry_.budget = &budget_;
@@ -143,7 +144,8 @@ int Application::Run() {
   return End();
 }
 
-// ---- membership -----------------------------------------------------------------------------------
+// ---- membership
+// -----------------------------------------------------------------------------------
 
 void Application::OnBackendState(std::size_t worker, std::string name, bool is_ready) {
   boost::asio::post(control_, [this, worker, name = std::move(name), is_ready] {
@@ -169,7 +171,8 @@ std::unique_ptr<Discovery> Application::NewDiscovery() {
       [this](std::vector<BackendEndpoint> known) { updater_->SetEndpoints(std::move(known)); });
 }
 
-// ---- reload ---------------------------------------------------------------------------------------
+// ---- reload
+// ---------------------------------------------------------------------------------------
 
 void Application::Reload(ConfigReport report) {
   boost::asio::post(control_, [this, report = std::move(report)] { TakeReload(report); });
@@ -226,7 +229,8 @@ void Application::Apply(const Config& config) {
   }
 }
 
-// ---- health ---------------------------------------------------------------------------------------
+// ---- health
+// ---------------------------------------------------------------------------------------
 
 void Application::Beat() {
   for (const auto& worker : workers_) worker->Ping();
@@ -247,9 +251,8 @@ void Application::TrimWhenIdle() {
 
 bool Application::IsAlive() const {
   const TimePoint now = Clock::now();
-  return std::all_of(workers_.begin(), workers_.end(), [now](const auto& worker) {
-    return now - worker->last_sign() < kDeadAfter;
-  });
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [now](const auto& worker) { return now - worker->last_sign() < kDeadAfter; });
 }
 
 bool Application::IsReady() const {
@@ -281,7 +284,8 @@ HttpAnswer Application::AnswerMetrics(std::string_view path) {
           .body = RenderMetrics(telemetry_, Clock::now())};
 }
 
-// ---- drain ----------------------------------------------------------------------------------------
+// ---- drain
+// ----------------------------------------------------------------------------------------
 
 void Application::RequestDrain() {
   boost::asio::post(control_, [this] { NextPhase(); });

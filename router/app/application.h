@@ -1,12 +1,13 @@
-// Application: builds the router from a configuration, runs it, drains it. The only place that knows everyone.
+// Application: builds the router from a configuration, runs it, drains it. The only place that
+// knows everyone.
 //
 // Threads: the one that calls Run() becomes the control thread; each Worker has its own.
-// Start: the ports are open at once, but clients are taken on when there is a ring, or after kAcceptLatest: what
-// comes in between waits in the kernel instead of being refused.
-// Reload: the control thread takes over what may change at once; a faulty configuration, or one that comes during
-// the drain, changes nothing.
-// Drain (RequestDrain): readiness off → delay → listeners closed → GOAWAY → wait for requests, bounded by the
-// timeout → exit with the ledger in one log line. A second request hurries.
+// Start: the ports are open at once, but clients are taken on when there is a ring, or after
+// kAcceptLatest: what comes in between waits in the kernel instead of being refused. Reload: the
+// control thread takes over what may change at once; a faulty configuration, or one that comes
+// during the drain, changes nothing. Drain (RequestDrain): readiness off → delay → listeners closed
+// → GOAWAY → wait for requests, bounded by the timeout → exit with the ledger in one log line. A
+// second request hurries.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -100,7 +100,7 @@ struct Config {
     Milliseconds connect_timeout{1000};
     // 4 MiB, the Collector's receive limit, less room for what re-compression and framing add.
     std::size_t request_bytes_max = (std::size_t{4} << 20) - (std::size_t{64} << 10);
-    std::uint32_t in_flight_max = 256;  // requests; later ones wait
+    std::uint32_t in_flight_max = 256;                      // requests; later ones wait
     std::size_t pending_bytes_max = std::size_t{64} << 20;  // bytes waiting for a free place
     bool operator==(const Backend&) const = default;
   };

@@ -38,10 +38,10 @@ constexpr std::string_view kAuth = "authentication; remove it";
 constexpr std::string_view kServerAge =
     "limits on the age of client connections and pings to clients; remove it";
 constexpr std::string_view kBuffers = "spanring sizes its buffers itself";
-constexpr std::string_view kOwnPings =
-    "a dead connection is noticed by TCP_USER_TIMEOUT";
+constexpr std::string_view kOwnPings = "a dead connection is noticed by TCP_USER_TIMEOUT";
 constexpr std::string_view kRetry =
-    "the client is told at once which failure is worth another try, with a RetryInfo, and keeps its "
+    "the client is told at once which failure is worth another try, with a RetryInfo, and keeps "
+    "its "
     "data until then";
 constexpr std::string_view kQueue =
     "there is no queue: a client is told OK only after every backend has said OK, and waiting "
@@ -404,7 +404,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .Default("256")
         .Within(1, 10'000),
     Key("spanring.backend.pending_bytes_max", kBytes,
-        "Bytes in flight and waiting, per worker; beyond it requests for this backend are refused for the moment.")
+        "Bytes in flight and waiting, per worker; beyond it requests for this backend are refused "
+        "for the moment.")
         .Default("64MiB")
         .Within(kMiB, 16 * kGiB),
     Key("spanring.drain", kSection, "The end of the process after SIGTERM."),

@@ -23,16 +23,20 @@ bool UsesCollectorNames(Config::Ring::Algorithm algorithm) {
 
 // Sets are sorted by name.
 const resolver::Endpoint* FindByName(const resolver::EndpointSet& set, const std::string& name) {
-  const auto found = std::lower_bound(
-      set.begin(), set.end(), name,
-      [](const resolver::Endpoint& endpoint, const std::string& wanted) { return endpoint.name < wanted; });
+  const auto found =
+      std::lower_bound(set.begin(), set.end(), name,
+                       [](const resolver::Endpoint& endpoint, const std::string& wanted) {
+                         return endpoint.name < wanted;
+                       });
   return found != set.end() && found->name == name ? &*found : nullptr;
 }
 
 resolver::StaticHost ToStaticHost(const Config::StaticHost& host) {
   // The name was checked when the file was read; the parser also makes addresses canonical.
   if (auto parsed = resolver::ParseStaticHost(host.name)) return *std::move(parsed);
-  return {.name = host.name, .collector_name = host.name, .host = host.address.host,
+  return {.name = host.name,
+          .collector_name = host.name,
+          .host = host.address.host,
           .port = host.address.port};
 }
 

@@ -1,7 +1,7 @@
 // Discovery: runs the resolver that the configuration names and tells the router what it finds.
 //
-// The only place that knows both resolver/ and router/: translates endpoints and keeps the resolver's numbers.
-// Thread safety: control thread only.
+// The only place that knows both resolver/ and router/: translates endpoints and keeps the
+// resolver's numbers. Thread safety: control thread only.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -32,13 +32,15 @@ class Discovery final : private resolver::Listener {
             OnEndpointsHandler on_endpoints, OnAttemptHandler on_attempt = nullptr);
   ~Discovery() override;
 
-  // Before Start(), in the place of a discovery of another configuration: what that one knew is known until this
-  // one has answers of its own. A name that both lists have keeps its address meanwhile.
+  // Before Start(), in the place of a discovery of another configuration: what that one knew is
+  // known until this one has answers of its own. A name that both lists have keeps its address
+  // meanwhile.
   void TakeOverFrom(const Discovery& former) { known_ = former.known_; }
   void Start();
   void Stop();
 
-  // For a ring of that algorithm from now on. Returns what is known, with the names that such a ring hashes.
+  // For a ring of that algorithm from now on. Returns what is known, with the names that such a
+  // ring hashes.
   std::vector<BackendEndpoint> NameFor(Config::Ring::Algorithm algorithm);
 
  private:
@@ -51,8 +53,8 @@ class Discovery final : private resolver::Listener {
   ResolverStats& stats_;
   const OnEndpointsHandler on_endpoints_;
   const OnAttemptHandler on_attempt_;
-  resolver::EndpointSet known_;                // the last that was told
-  std::vector<resolver::StaticHost> hosts_;    // of a static list
+  resolver::EndpointSet known_;              // the last that was told
+  std::vector<resolver::StaticHost> hosts_;  // of a static list
   LogLimiter log_limiter_;
   resolver::Outcome last_logged_ = resolver::Outcome::kSuccess;
   std::unique_ptr<resolver::DnsResolver> dns_;

@@ -63,9 +63,10 @@ std::uint32_t AvailableCpus() {
 std::size_t DefaultMemoryLimit() {
   constexpr double kShare = 0.4;
   constexpr double kMax = 2.0 * 1024 * 1024 * 1024;
-  double total = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-                 static_cast<double>(::sysconf(_SC_PAGESIZE));
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+  double total =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  for (const char* path :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
     if (const auto limit = ReadNumber(path)) total = std::min(total, *limit);
   }
   return static_cast<std::size_t>(std::min(kMax, kShare * total));

@@ -1,8 +1,8 @@
-// spanring: the command line. Main thread: reads the configuration, builds the application, waits for signals.
+// spanring: the command line. Main thread: reads the configuration, builds the application, waits
+// for signals.
+#include <google/protobuf/stubs/logging.h>
 #include <pthread.h>
 #include <signal.h>
-
-#include <google/protobuf/stubs/logging.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -47,7 +47,8 @@ int Validate(const std::string& path) {
   return 0;
 }
 
-// Runs the application until it has drained; SIGTERM and SIGINT ask it to. SIGHUP reads the file again.
+// Runs the application until it has drained; SIGTERM and SIGINT ask it to. SIGHUP reads the file
+// again.
 int WaitForEnd(router::Application& application, const sigset_t& signals, const std::string& path) {
   int exit_code = 0;
   std::atomic<bool> is_done = false;
@@ -67,8 +68,8 @@ int WaitForEnd(router::Application& application, const sigset_t& signals, const 
 }
 
 int Serve(const std::string& path) {
-  // Every thread inherits the mask, the log's own too; this one takes the signals by waiting for them. What comes
-  // during the start waits for its end.
+  // Every thread inherits the mask, the log's own too; this one takes the signals by waiting for
+  // them. What comes during the start waits for its end.
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);

@@ -9,8 +9,8 @@
 
 namespace router {
 
-// Prints one line per trace ID (32 hex digits) and the ring's fingerprint. The exit code: 0, or 1 with the reason
-// on stderr.
+// Prints one line per trace ID (32 hex digits) and the ring's fingerprint. The exit code: 0, or 1
+// with the reason on stderr.
 int PrintOwners(const Config& config, const std::vector<std::string>& trace_ids);
 
 }  // namespace router

@@ -1,7 +1,9 @@
-// Worker: one thread with everything a request touches: loop, memory account, codec, backends, clients.
+// Worker: one thread with everything a request touches: loop, memory account, codec, backends,
+// clients.
 //
-// Thread safety: constructed, started and destroyed by the control side; the methods are called from the control
-// thread and act on the worker's own thread by posting. Nothing of it is shared with other workers.
+// Thread safety: constructed, started and destroyed by the control side; the methods are called
+// from the control thread and act on the worker's own thread by posting. Nothing of it is shared
+// with other workers.
 #pragma once
 
 #include <atomic>
@@ -68,7 +70,8 @@ class Worker final : private BackendObserver {
   WorkerOptions options_;  // after Start() its own thread's
   WorkerListener& listener_;
   Ledger ledger_;
-  MemoryAccount memory_;  // before the loop: connections, and the bodies they still send, end with the loop
+  MemoryAccount
+      memory_;  // before the loop: connections, and the bodies they still send, end with the loop
   WorkerLoop loop_;
   GzipCodec gzip_;
   BackendPool pool_;

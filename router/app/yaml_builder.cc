@@ -188,8 +188,7 @@ YamlBuilder::Built YamlBuilder::Expand(int line, const std::string& text, bool i
     log_.Refuse(line, "", Shown(text) + ": " + complaint);
   }
   for (const std::string& name : expansion.unset) {
-    log_.Warn(line, "",
-              "the environment variable " + Shown(name) + " is not set; empty is used",
+    log_.Warn(line, "", "the environment variable " + Shown(name) + " is not set; empty is used",
               "${env:" + Shown(name) + ":-default} gives it a default");
   }
   expanded_bytes_ += expansion.text.size();

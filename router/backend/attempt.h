@@ -1,8 +1,8 @@
 // Attempt: one shard of one request on its way to one backend, and how it ended.
 //
 // Thread safety: its worker only.
-// Ownership: the one who asks (forward) owns the attempt and keeps it until OnAttemptDone() or until it has
-// called Backend::Cancel().
+// Ownership: the one who asks (forward) owns the attempt and keeps it until OnAttemptDone() or
+// until it has called Backend::Cancel().
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,8 @@ class Attempt : public ResponseSink {
   bool is_compressed = false;
   std::size_t spans = 0;
   bool is_retry = false;  // charged to the backend's retry budget
-  bool is_abandoned = false;  // nobody waits any more: finish what is on the wire, send nothing again
+  bool is_abandoned =
+      false;             // nobody waits any more: finish what is on the wire, send nothing again
   TimePoint deadline{};  // of the attempt: told to the backend as grpc-timeout
 
  protected:
@@ -61,9 +62,9 @@ class Attempt : public ResponseSink {
   friend class Backend;
   void OnResponse(GrpcResponse&& response) final;
 
-  Backend* backend_ = nullptr;   // null when not in a backend's hands
+  Backend* backend_ = nullptr;  // null when not in a backend's hands
   ClientConnection* connection_ = nullptr;
-  ClientCall* call_ = nullptr;   // null while waiting
+  ClientCall* call_ = nullptr;  // null while waiting
   TimePoint sent_at_{};
   TimePoint on_wire_at_{};
   bool was_resent_ = false;  // rules P-09, P-10: a proof of "not processed" is used once

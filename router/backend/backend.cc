@@ -27,7 +27,8 @@ constexpr std::chrono::seconds kStableAfter{1};
 // Silence shorter than this says nothing: the client's deadline may just be short.
 constexpr milliseconds kSilenceMin{500};
 constexpr std::uint32_t kUnansweredMax = 2;
-// A probe only proves that the peer speaks HTTP/2; while no call is answered, it is tried less and less often.
+// A probe only proves that the peer speaks HTTP/2; while no call is answered, it is tried less and
+// less often.
 constexpr milliseconds kSilentProbeFirst{1000};
 constexpr std::uint32_t kSilentProbeDoublings = 3;
 constexpr milliseconds kHoldMax{30000};
@@ -55,7 +56,8 @@ Backend::Backend(WorkerLoop& loop, GzipCodec& gzip, std::shared_ptr<const Backen
   MakeFields();
 }
 
-// What options_ says is copied by nghttp2: a request may wait in its queue longer than options_ lives.
+// What options_ says is copied by nghttp2: a request may wait in its queue longer than options_
+// lives.
 void Backend::MakeFields() {
   fields_ = {StaticField(":method", "POST"),
              StaticField(":scheme", "http"),
@@ -95,7 +97,8 @@ void Backend::Report(bool is_ready) {
   observer_.OnBackendState(endpoint_.name, is_ready);
 }
 
-// ---- connecting -----------------------------------------------------------------------------------
+// ---- connecting
+// -----------------------------------------------------------------------------------
 
 void Backend::Start() { Connect(); }
 
@@ -135,8 +138,8 @@ void Backend::OnConnectTimeout() {
     connection_->Close("connect timed out");
     connection_.reset();
   }
-  OnConnectFailed("no HTTP/2 connection within " + std::to_string(options_->connect_timeout.count()) +
-                  " ms");
+  OnConnectFailed("no HTTP/2 connection within " +
+                  std::to_string(options_->connect_timeout.count()) + " ms");
 }
 
 void Backend::OnConnectFailed(std::string_view reason) {
@@ -144,7 +147,8 @@ void Backend::OnConnectFailed(std::string_view reason) {
   metrics_->connect_failures.Add();
   double delay_ms = static_cast<double>(kBackoffFirst.count());
   const auto delay_max_ms = static_cast<double>(kBackoffMax.count());
-  for (std::uint32_t i = 0; i < failures_ && delay_ms < delay_max_ms; ++i) delay_ms *= kBackoffFactor;
+  for (std::uint32_t i = 0; i < failures_ && delay_ms < delay_max_ms; ++i)
+    delay_ms *= kBackoffFactor;
   ++failures_;
   delay_ms = std::min(delay_ms, delay_max_ms);
   delay_ms *= std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
@@ -155,7 +159,8 @@ void Backend::GoDown(std::string_view reason, Duration probe_after) {
   last_error_ = reason;
   std::uint64_t left_out = 0;
   if (state() != BackendState::kDown && state_log_.Allow(loop().Now(), &left_out)) {
-    spdlog::warn("backend {} is down: {} ({} such lines left out)", endpoint_.name, reason, left_out);
+    spdlog::warn("backend {} is down: {} ({} such lines left out)", endpoint_.name, reason,
+                 left_out);
   }
   TransitionTo(BackendState::kDown);
   FailWaiting("backend " + endpoint_.name + " is down: " + last_error_);
@@ -169,14 +174,16 @@ void Backend::OnUnanswered(const Attempt& attempt) {
   // While this worker cannot keep up, it is its own ear that is slow.
   const bool is_silence = last_answer_ <= attempt.on_wire_at_ &&
                           now - attempt.on_wire_at_ >= kSilenceMin && !loop().is_saturated();
-  const bool is_current = state() == BackendState::kReady && attempt.connection_ == connection_.get();
+  const bool is_current =
+      state() == BackendState::kReady && attempt.connection_ == connection_.get();
   if (!is_silence || !is_current) return;
   if (++unanswered_ < kUnansweredMax || !observer_.MayTakeDown()) return;
   unanswered_ = 0;
   const auto old = std::move(connection_);
   connection_.reset();
   old->Abandon();
-  const auto probe_after = kSilentProbeFirst * (1 << std::min(silent_downs_, kSilentProbeDoublings));
+  const auto probe_after =
+      kSilentProbeFirst * (1 << std::min(silent_downs_, kSilentProbeDoublings));
   ++silent_downs_;
   GoDown("it answers nothing", probe_after);
 }
@@ -248,7 +255,8 @@ void Backend::Retire() {
   }
 }
 
-// ---- sending --------------------------------------------------------------------------------------
+// ---- sending
+// --------------------------------------------------------------------------------------
 
 void Backend::Send(Attempt& attempt) {
   assert(attempt.backend_ == nullptr);
@@ -291,8 +299,8 @@ void Backend::Send(Attempt& attempt) {
 bool Backend::TrySend(Attempt& attempt) {
   if (loop().Now() < held_until_ || in_flight_ >= options_->in_flight_max) return false;
   if (!connection_ || !connection_->CanSend()) return false;
-  const std::string timeout = FormatGrpcTimeout(
-      std::chrono::duration_cast<milliseconds>(attempt.deadline - loop().Now()));
+  const std::string timeout =
+      FormatGrpcTimeout(std::chrono::duration_cast<milliseconds>(attempt.deadline - loop().Now()));
   const std::size_t fixed = fields_.size();
   fields_.push_back(Field("grpc-timeout", timeout, NGHTTP2_NV_FLAG_NO_INDEX));
   if (attempt.is_compressed) fields_.push_back(StaticField("grpc-encoding", "gzip"));
@@ -392,15 +400,17 @@ void Backend::Flush() {
   if (!failed_.empty()) MarkDirty();
 }
 
-// ---- answers --------------------------------------------------------------------------------------
+// ---- answers
+// --------------------------------------------------------------------------------------
 
 void Backend::OnAttemptResponse(Attempt& attempt, GrpcResponse&& response) {
   const auto self = shared_from_this();
   attempt.call_ = nullptr;
   --in_flight_;
   metrics_->in_flight.Subtract();
-  if (response.kind == GrpcResponse::Kind::kUnprocessed && !attempt.was_resent_ && !attempt.is_abandoned &&
-      state() != BackendState::kDraining && state() != BackendState::kGone) {
+  if (response.kind == GrpcResponse::Kind::kUnprocessed && !attempt.was_resent_ &&
+      !attempt.is_abandoned && state() != BackendState::kDraining &&
+      state() != BackendState::kGone) {
     attempt.was_resent_ = true;
     if (state() == BackendState::kDown) {
       FailLater(attempt, std::move(response.message));
@@ -429,8 +439,8 @@ void Backend::Finish(Attempt& attempt, AttemptResult&& result) {
   AttemptOutcome outcome = AttemptOutcome::kTransient;
   if (result.kind == AttemptResult::Kind::kAccepted) {
     outcome = AttemptOutcome::kOk;
-    metrics_->spans_accepted.Add(attempt.spans - std::min<std::uint64_t>(attempt.spans,
-                                                                         result.rejected_spans));
+    metrics_->spans_accepted.Add(attempt.spans -
+                                 std::min<std::uint64_t>(attempt.spans, result.rejected_spans));
   } else if (result.kind == AttemptResult::Kind::kPermanent) {
     outcome = AttemptOutcome::kPermanent;
     std::uint64_t left_out = 0;
@@ -469,8 +479,7 @@ AttemptResult Backend::Interpret(GrpcResponse&& response) {
 AttemptResult Backend::InterpretAccepted(const GrpcResponse& response) {
   AttemptResult result{.kind = AttemptResult::Kind::kAccepted, .code = GrpcCode::kOk};
   if (response.body.size() <= Body::kHeadroomBytes) return result;
-  std::span<const std::uint8_t> message =
-      std::span(response.body).subspan(Body::kHeadroomBytes);
+  std::span<const std::uint8_t> message = std::span(response.body).subspan(Body::kHeadroomBytes);
   MemoryBudget budget(2 * kResponseBytesMax);
   MemoryAccount account(budget);
   Body inflated(account);

@@ -3,15 +3,18 @@
 // States (one enum, one transition function):
 //   kConnecting  first connect, or the connection was lost and is being replaced; attempts wait
 //   kReady       attempts are sent, up to in_flight_max; more wait up to pending_bytes_max
-//   kDown        the last connect failed, or two calls in a row got no answer: attempts fail at once, a probe
+//   kDown        the last connect failed, or two calls in a row got no answer: attempts fail at
+//   once, a probe
 //                (a new connection, up to the peer's SETTINGS) runs with backoff
 //   kDraining    removed by discovery: what runs may finish, waiting attempts are handed back
 //   kGone        drained; nothing is left
-//   kConnecting → kReady | kDown;  kReady → kConnecting | kDown;  kDown → kReady;  any → kDraining → kGone
+//   kConnecting → kReady | kDown;  kReady → kConnecting | kDown;  kDown → kReady;  any → kDraining
+//   → kGone
 // Besides, a backend that asked for patience (RetryInfo) is held: until then nothing is sent to it.
 // Thread safety: its worker only (metrics: any thread).
 // Ownership: shared by the pool and by the routing snapshots that name it.
-// Failure: an attempt ends in exactly one OnAttemptDone(), never inline from Send(), or in Cancel().
+// Failure: an attempt ends in exactly one OnAttemptDone(), never inline from Send(), or in
+// Cancel().
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -40,7 +43,8 @@ struct BackendOptions {
   std::size_t pending_bytes_max = std::size_t{64} << 20;  // in flight and waiting
   // Then the connection is replaced: HTTP/2 has 2^30 stream numbers for one.
   std::uint32_t calls_per_connection_max = 1'000'000'000;
-  std::vector<std::pair<std::string, std::string>> headers;  // static, lower-case names; may be secret
+  std::vector<std::pair<std::string, std::string>>
+      headers;  // static, lower-case names; may be secret
   std::string user_agent = "spanring";
 
   bool operator==(const BackendOptions&) const = default;
@@ -80,7 +84,9 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   // One more retry is within the budget: a fifth of what is in flight, and three.
   bool MayRetry() const { return retries_ < kRetriesFree + in_flight_ / kRetryShare; }
   // It would be sent to, or would at least wait for a connection.
-  bool is_usable() const { return state() == BackendState::kReady || state() == BackendState::kConnecting; }
+  bool is_usable() const {
+    return state() == BackendState::kReady || state() == BackendState::kConnecting;
+  }
   bool is_down() const { return state() == BackendState::kDown; }
 
   const BackendEndpoint& endpoint() const { return endpoint_; }
@@ -135,7 +141,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   MemberTimer<Backend, &Backend::SendWaiting> hold_timer_{*this};
   TimePoint held_until_{};
   TimePoint last_answer_{};
-  std::uint32_t unanswered_ = 0;   // calls in a row that ended without a word
+  std::uint32_t unanswered_ = 0;    // calls in a row that ended without a word
   std::uint32_t silent_downs_ = 0;  // times it went down for that, since its last answer
   TimePoint connected_at_{};
   std::uint32_t failures_ = 0;  // connects in a row, for the backoff
@@ -144,7 +150,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   std::uint32_t in_flight_ = 0;
   std::uint32_t retries_ = 0;  // of the attempts in its hands
   std::deque<Attempt*> waiting_;
-  std::size_t pending_bytes_ = 0;  // of the attempts in its hands
+  std::size_t pending_bytes_ = 0;                          // of the attempts in its hands
   std::deque<std::pair<Attempt*, AttemptResult>> failed_;  // to be told at the end of the turn
   std::string last_error_;
   std::optional<bool> last_report_;

@@ -33,8 +33,8 @@ inline constexpr std::array<const char*, kBackendStateCount> kBackendStateNames 
 
 struct BackendMetrics {
   // Upper bounds in milliseconds, those of the Collector's otelcol_loadbalancer_backend_latency.
-  static constexpr std::array<double, 15> kLatencyBoundsMs = {5,   10,   25,   50,   75,   100,  250, 500,
-                                                              750, 1000, 2500, 5000, 7500, 10000, 30000};
+  static constexpr std::array<double, 15> kLatencyBoundsMs = {
+      5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000, 30000};
 
   std::array<Counter, kAttemptOutcomeCount> attempts;
   Counter spans_accepted;

@@ -1,8 +1,8 @@
 // BackendPool: one worker's backends, by name.
 //
 // Thread safety: its worker only.
-// Ownership: shares each Backend with the routing snapshots that name it; a removed backend is retired here
-// and lives until its last request has ended.
+// Ownership: shares each Backend with the routing snapshots that name it; a removed backend is
+// retired here and lives until its last request has ended.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ class BackendPool {
               BackendObserver& observer)
       : loop_(loop), gzip_(gzip), options_(std::move(options)), observer_(observer) {}
 
-  // Makes the pool hold exactly `endpoints`: opens the new, retires the missing. One whose address changed
-  // is replaced under the same name; what the ring calls it is nothing to its connection.
+  // Makes the pool hold exactly `endpoints`: opens the new, retires the missing. One whose address
+  // changed is replaced under the same name; what the ring calls it is nothing to its connection.
   void SetEndpoints(const std::vector<BackendEndpoint>& endpoints);
   // For the backends there are and those to come. Connections stay.
   void SetOptions(std::shared_ptr<const BackendOptions> options);

@@ -9,24 +9,23 @@ GrpcCode GrpcCodeFromInt(std::uint64_t value) {
 }
 
 std::string_view GrpcCodeName(GrpcCode code) {
-  static constexpr std::array<std::string_view, kGrpcCodeCount> kNames = {
-      "OK",
-      "CANCELLED",
-      "UNKNOWN",
-      "INVALID_ARGUMENT",
-      "DEADLINE_EXCEEDED",
-      "NOT_FOUND",
-      "ALREADY_EXISTS",
-      "PERMISSION_DENIED",
-      "RESOURCE_EXHAUSTED",
-      "FAILED_PRECONDITION",
-      "ABORTED",
-      "OUT_OF_RANGE",
-      "UNIMPLEMENTED",
-      "INTERNAL",
-      "UNAVAILABLE",
-      "DATA_LOSS",
-      "UNAUTHENTICATED"};
+  static constexpr std::array<std::string_view, kGrpcCodeCount> kNames = {"OK",
+                                                                          "CANCELLED",
+                                                                          "UNKNOWN",
+                                                                          "INVALID_ARGUMENT",
+                                                                          "DEADLINE_EXCEEDED",
+                                                                          "NOT_FOUND",
+                                                                          "ALREADY_EXISTS",
+                                                                          "PERMISSION_DENIED",
+                                                                          "RESOURCE_EXHAUSTED",
+                                                                          "FAILED_PRECONDITION",
+                                                                          "ABORTED",
+                                                                          "OUT_OF_RANGE",
+                                                                          "UNIMPLEMENTED",
+                                                                          "INTERNAL",
+                                                                          "UNAVAILABLE",
+                                                                          "DATA_LOSS",
+                                                                          "UNAUTHENTICATED"};
   return kNames[static_cast<std::size_t>(code)];
 }
 

@@ -35,7 +35,8 @@ GrpcCode GrpcCodeFromInt(std::uint64_t value);
 // The upper-case name, as gRPC spells it: "RESOURCE_EXHAUSTED".
 std::string_view GrpcCodeName(GrpcCode code);
 
-// May a client send the same data again after this code? RESOURCE_EXHAUSTED only when the server said when
+// May a client send the same data again after this code? RESOURCE_EXHAUSTED only when the server
+// said when
 // (`has_retry_info`). OK is not retryable.
 bool IsRetryable(GrpcCode code, bool has_retry_info);
 

@@ -8,12 +8,14 @@
 
 namespace router {
 
-// --- clients ---------------------------------------------------------------------------------------
+// --- clients
+// ---------------------------------------------------------------------------------------
 inline constexpr std::size_t kHeaderBlockBytesMax = 64 * 1024;  // one request's headers, decoded
 inline constexpr std::uint32_t kServerStreamWindowBytes = 256 * 1024;
 inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
-// More resets than that are an attack (CVE-2023-44487). nghttp2's own limit, 33 per second, is what an honest client
-// with short deadlines reaches when a backend is slow, or every client whose requests are refused early.
+// More resets than that are an attack (CVE-2023-44487). nghttp2's own limit, 33 per second, is what
+// an honest client with short deadlines reaches when a backend is slow, or every client whose
+// requests are refused early.
 inline constexpr std::uint64_t kStreamResetBurst = 10'000;
 inline constexpr std::uint64_t kStreamResetsPerSecond = 1'000;
 inline constexpr std::size_t kHealthRequestBytesMax = 1024;
@@ -22,21 +24,25 @@ inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to th
 // A connection whose peer takes no byte for so long is closed, whichever side we are.
 inline constexpr std::chrono::seconds kWriteStallMax{30};
 
-// --- backends --------------------------------------------------------------------------------------
+// --- backends
+// --------------------------------------------------------------------------------------
 inline constexpr std::size_t kBackendsMax = 4096;
 inline constexpr std::size_t kResponseBytesMax = 4 * 1024 * 1024;  // a backend's answer, inflated
 inline constexpr std::size_t kResponseHeaderBytesMax = 64 * 1024;
 inline constexpr std::uint32_t kClientStreamWindowBytes = 64 * 1024;
 
-// --- one request -----------------------------------------------------------------------------------
-// Bytes sent to all backends together ÷ bytes received: shared resources are repeated per backend.
+// --- one request
+// ----------------------------------------------------------------------------------- Bytes sent to
+// all backends together ÷ bytes received: shared resources are repeated per backend.
 inline constexpr std::size_t kEgressRatioMax = 16;
-inline constexpr std::size_t kEgressRatioFloorBytes = 1024 * 1024;  // below this no ratio is looked at
+inline constexpr std::size_t kEgressRatioFloorBytes =
+    1024 * 1024;  // below this no ratio is looked at
 inline constexpr std::size_t kErrorMessageBytesMax = 1024;
 
-// --- the worker loop -------------------------------------------------------------------------------
-inline constexpr int kHandlersPerTurnMax = 64;              // then flush, whatever else is ready
-inline constexpr std::chrono::milliseconds kTurnMax{5};      // the same: nothing written waits longer
+// --- the worker loop
+// -------------------------------------------------------------------------------
+inline constexpr int kHandlersPerTurnMax = 64;           // then flush, whatever else is ready
+inline constexpr std::chrono::milliseconds kTurnMax{5};  // the same: nothing written waits longer
 inline constexpr double kSaturatedLoad = 0.95;  // of a loop: it has no idle time worth the name
 inline constexpr std::size_t kReadBufferBytes = 256 * 1024;  // one per worker
 inline constexpr std::size_t kWriteBatchBytes = 256 * 1024;  // taken from HTTP/2 per write

@@ -30,7 +30,8 @@ Result<AcceptorList> OpenAcceptors(boost::asio::io_context& io, const std::strin
   } else {
     boost::system::error_code error;
     tcp::resolver resolver(io);
-    for (const auto& entry : resolver.resolve(host, std::to_string(port), tcp::resolver::passive, error)) {
+    for (const auto& entry :
+         resolver.resolve(host, std::to_string(port), tcp::resolver::passive, error)) {
       endpoints.push_back(entry.endpoint());
     }
     if (error) return Failure("cannot resolve " + host + ": " + error.message());

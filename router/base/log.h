@@ -1,8 +1,8 @@
 // Log: one line per event that matters, to stderr, never payload.
 //
-// Everything that a peer can cause goes through a LogLimiter, so that no peer decides how much is written
-// (at most kLogLinesPerKind lines per second and kind; what was left out is counted in the next line).
-// Thread safety: all functions any thread; a LogLimiter belongs to one thread.
+// Everything that a peer can cause goes through a LogLimiter, so that no peer decides how much is
+// written (at most kLogLinesPerKind lines per second and kind; what was left out is counted in the
+// next line). Thread safety: all functions any thread; a LogLimiter belongs to one thread.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -17,13 +17,14 @@ namespace router {
 
 inline constexpr std::uint32_t kLogLinesPerKind = 10;
 
-// Sets the process's logger: stderr, `level` one of debug, info, warn, error (the Collector's names).
-// Lines are written by a thread of their own: when nobody reads stderr, the oldest are dropped and no worker waits.
+// Sets the process's logger: stderr, `level` one of debug, info, warn, error (the Collector's
+// names). Lines are written by a thread of their own: when nobody reads stderr, the oldest are
+// dropped and no worker waits.
 void SetUpLog(std::string_view level);
 // Of the logger that SetUpLog made.
 void SetLogLevel(std::string_view level);
-// Writes what is still queued. False: stderr took nothing for kLogFlushMax; leave by _Exit() then, since the
-// writing thread cannot be joined.
+// Writes what is still queued. False: stderr took nothing for kLogFlushMax; leave by _Exit() then,
+// since the writing thread cannot be joined.
 bool FlushLog();
 inline constexpr std::chrono::seconds kLogFlushMax{1};
 
@@ -32,7 +33,8 @@ std::string Printable(std::string_view text, std::size_t bytes_max = 256);
 
 class LogLimiter {
  public:
-  // May a line of this kind be written now? `*left_out` is how many were not, since the last that was.
+  // May a line of this kind be written now? `*left_out` is how many were not, since the last that
+  // was.
   bool Allow(TimePoint now, std::uint64_t* left_out);
 
  private:

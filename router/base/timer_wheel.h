@@ -1,8 +1,8 @@
 // TimerWheel: many timers of which few ever fire (request deadlines), O(1) to set and to cancel.
 //
-// Resolution is kTimerTick; a timer never fires early and at most one tick late after Advance() is called
-// in time. Delays beyond one turn of the wheel are carried over.
-// Thread safety: its worker only. Ownership: the wheel borrows timers; a Timer unlinks itself when destroyed.
+// Resolution is kTimerTick; a timer never fires early and at most one tick late after Advance() is
+// called in time. Delays beyond one turn of the wheel are carried over. Thread safety: its worker
+// only. Ownership: the wheel borrows timers; a Timer unlinks itself when destroyed.
 #pragma once
 
 #include <array>
@@ -57,7 +57,8 @@ class TimerWheel {
   void Set(Timer& timer, TimePoint due);
   // Fires everything due.
   void Advance(TimePoint now);
-  // When to call Advance() next: not later than the earliest timer needs; TimePoint::max() when none is set.
+  // When to call Advance() next: not later than the earliest timer needs; TimePoint::max() when
+  // none is set.
   TimePoint wake() const { return wake_; }
 
  private:

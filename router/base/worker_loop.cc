@@ -36,14 +36,16 @@ void WorkerLoop::Stop() { io_.stop(); }
 void WorkerLoop::Turn(bool wait) {
   std::size_t ran = RunFirst(wait);
   const TimePoint until = now_ + kTurnMax;
-  for (int i = 1; ran > 0 && i < kHandlersPerTurnMax && Clock::now() < until; ++i) ran = io_.poll_one();
+  for (int i = 1; ran > 0 && i < kHandlersPerTurnMax && Clock::now() < until; ++i)
+    ran = io_.poll_one();
   RunTimers();
   FlushDirty();
   ArmTimer();
   turns_.fetch_add(1, std::memory_order_relaxed);
 }
 
-// The first handler of a turn is the one that is slept for: until it asks for the time, the loop was idle.
+// The first handler of a turn is the one that is slept for: until it asks for the time, the loop
+// was idle.
 std::size_t WorkerLoop::RunFirst(bool wait) {
   const TimePoint before = Clock::now();
   is_now_stale_ = true;

@@ -1,10 +1,11 @@
-// WorkerLoop: the event loop of one worker: run what is ready, then write once per connection, then sleep.
+// WorkerLoop: the event loop of one worker: run what is ready, then write once per connection, then
+// sleep.
 //
 // Writing at the end of a turn and not per message is what halves the cost of a request
-// (docs/decisions/0003-worker-loop.md). A turn runs at most kHandlersPerTurnMax handlers before it flushes.
-// Thread safety: Post() and Stop() any thread; everything else the worker's own thread, inside Run().
-// Ownership: owns the io_context, the timer wheel and the read buffer; borrows Flushables until they are
-// flushed or destroyed.
+// (docs/decisions/0003-worker-loop.md). A turn runs at most kHandlersPerTurnMax handlers before it
+// flushes. Thread safety: Post() and Stop() any thread; everything else the worker's own thread,
+// inside Run(). Ownership: owns the io_context, the timer wheel and the read buffer; borrows
+// Flushables until they are flushed or destroyed.
 #pragma once
 
 #include <atomic>
@@ -55,7 +56,8 @@ class WorkerLoop {
 
   // Runs turns until Stop(). Call it on the worker's thread.
   void Run();
-  // One turn; blocks for the first handler when `wait`. For Run() and for tests that drive a loop by hand.
+  // One turn; blocks for the first handler when `wait`. For Run() and for tests that drive a loop
+  // by hand.
   void Turn(bool wait);
   void Stop();
 
@@ -73,7 +75,8 @@ class WorkerLoop {
   void SetTimer(Timer& timer, TimePoint due) { wheel_.Set(timer, due); }
   // Scratch for one recv() at a time; its content is gone after the handler returns.
   std::span<std::uint8_t> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
-  // How busy it was in the last full kLoadWindow, from 0 (asleep) to 1 (there was always something ready).
+  // How busy it was in the last full kLoadWindow, from 0 (asleep) to 1 (there was always something
+  // ready).
   double load() const { return load_; }
   bool is_saturated() const { return load_ >= kSaturatedLoad; }
   // Turns finished; grows while the loop is alive. Any thread.

@@ -1,11 +1,12 @@
 // Admission: refuses requests while this worker cannot keep up, before their bodies are read.
 //
-// When more arrives than a worker can take, everything waits a little longer for its turn until every request
-// expires on the way, and all work is for nothing. So while the loop has no idle time, a request is let in only
-// if those before it will have been taken within a quarter of its time (at most kWaitMax): their number by the
-// rate of late; and only while the memory budget has room for the bodies that are on their way. A slow backend does not count: it makes no worker busy.
-// Thread safety: its worker only. Cost: a few additions per request.
-// Source: rules GS-15, FM-28, FM-29; Little's law.
+// When more arrives than a worker can take, everything waits a little longer for its turn until
+// every request expires on the way, and all work is for nothing. So while the loop has no idle
+// time, a request is let in only if those before it will have been taken within a quarter of its
+// time (at most kWaitMax): their number by the rate of late; and only while the memory budget has
+// room for the bodies that are on their way. A slow backend does not count: it makes no worker
+// busy. Thread safety: its worker only. Cost: a few additions per request. Source: rules GS-15,
+// FM-28, FM-29; Little's law.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ class Admission {
   // The last quarter of the memory budget is for requests that are here already.
   Admission(WorkerLoop& loop, const MemoryBudget& budget) : loop_(loop), budget_(budget) {}
 
-  // The headers of a request are here, which has `time` left. False: refuse it; else Leave() will follow.
+  // The headers of a request are here, which has `time` left. False: refuse it; else Leave() will
+  // follow.
   [[nodiscard]] bool TryEnter(Duration time);
   // It has arrived as a whole, or has ended before.
   void Leave(bool is_whole);

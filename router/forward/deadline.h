@@ -14,8 +14,8 @@ struct DeadlineOptions {
   milliseconds timeout_max{10000};     // a longer one is cut to this
 };
 
-// The client's timeout less the time an answer needs to travel (5 %, at least 50 ms, at most half of it),
-// within the bounds. A timeout of 0 gives 0.
+// The client's timeout less the time an answer needs to travel (5 %, at least 50 ms, at most half
+// of it), within the bounds. A timeout of 0 gives 0.
 milliseconds RequestBudget(std::optional<milliseconds> client_timeout,
                            const DeadlineOptions& options);
 

@@ -16,9 +16,7 @@ std::vector<std::uint8_t> RandomSecret() {
 }  // namespace
 
 DeliveredSpans::DeliveredSpans(std::size_t spans_max)
-    : spans_max_(spans_max),
-      secret_(RandomSecret()),
-      state_(XXH3_createState(), &XXH3_freeState) {}
+    : spans_max_(spans_max), secret_(RandomSecret()), state_(XXH3_createState(), &XXH3_freeState) {}
 
 DeliveredSpans::~DeliveredSpans() = default;
 

@@ -36,12 +36,14 @@ ExportCall::ExportCall(Forwarder& forwarder, TimePoint deadline, ExportSink& sin
 ExportCall::~ExportCall() {
   if (pending_ == 0) return;
   for (const auto& shard : shards_) {
-    if (shard->state == Shard::State::kSent) shard->backend->Cancel(*shard, AttemptOutcome::kCancelled);
+    if (shard->state == Shard::State::kSent)
+      shard->backend->Cancel(*shard, AttemptOutcome::kCancelled);
   }
 }
 
-void ExportCall::AddShard(std::shared_ptr<const Routes> routes, std::uint16_t owner, std::size_t spans,
-                          std::shared_ptr<const Body> body, std::span<const std::uint8_t> frame) {
+void ExportCall::AddShard(std::shared_ptr<const Routes> routes, std::uint16_t owner,
+                          std::size_t spans, std::shared_ptr<const Body> body,
+                          std::span<const std::uint8_t> frame) {
   auto shard = std::make_unique<Shard>(*this);
   shard->routes = std::move(routes);
   shard->backend = shard->routes->backends[owner].get();
@@ -71,13 +73,15 @@ void ExportCall::SendShard(Shard& shard) {
   shard.backend->Send(shard);
 }
 
-// ---- how an attempt ends --------------------------------------------------------------------------
+// ---- how an attempt ends
+// --------------------------------------------------------------------------
 
 void ExportCall::OnAttemptDone(Shard& shard, AttemptResult&& result) {
   shard.timer.Cancel();
   ShardOutcome& outcome = shard.outcome;
   outcome.kind = KindOf(result.kind);
-  // The backend was told our deadline and keeps it by its own clock: its word may come before our timer's.
+  // The backend was told our deadline and keeps it by its own clock: its word may come before our
+  // timer's.
   const bool is_late = forwarder_.loop_.Now() + kDeadlineSlack >= shard.deadline;
   if (is_late && result.kind == AttemptResult::Kind::kTransient &&
       (result.code == GrpcCode::kDeadlineExceeded || result.code == GrpcCode::kCancelled)) {
@@ -116,7 +120,8 @@ void ExportCall::OnAttemptTimeout(Shard& shard) {
   RetryOrFinish(shard);
 }
 
-// ---- again ----------------------------------------------------------------------------------------
+// ---- again
+// ----------------------------------------------------------------------------------------
 
 void ExportCall::RetryOrFinish(Shard& shard) {
   const bool is_old_route = shard.routes->table != forwarder_.routes_->table;
@@ -168,7 +173,8 @@ void ExportCall::Forget(std::size_t shards, std::size_t settled) {
   settled_.resize(settled);
 }
 
-// ---- the end --------------------------------------------------------------------------------------
+// ---- the end
+// --------------------------------------------------------------------------------------
 
 void ExportCall::GiveUp(Shard& shard, AttemptOutcome why) {
   if (shard.state == Shard::State::kSent) shard.backend->Cancel(shard, why);
@@ -194,7 +200,8 @@ void ExportCall::Finish(Shard& shard) {
   // What was delivered is needed once more if the client has to come back for the rest.
   const bool is_accepted = shard.outcome.kind == Kind::kAccepted;
   has_failed_ |= !is_accepted && shard.outcome.kind != Kind::kPermanent;
-  const bool is_kept = is_accepted && (pending_ > 1 || has_failed_) && forwarder_.HasMemoryToSpare();
+  const bool is_kept =
+      is_accepted && (pending_ > 1 || has_failed_) && forwarder_.HasMemoryToSpare();
   if (!is_kept) shard.body.reset();
   --pending_;
   FinishIfDone();

@@ -26,8 +26,8 @@ Forwarder::~Forwarder() = default;
 
 milliseconds Forwarder::OwnRetryDelay() {
   const auto base = static_cast<double>(options_.retry_delay.count());
-  return milliseconds(static_cast<std::int64_t>(
-      base * std::uniform_real_distribution<double>(0.8, 1.2)(jitter_)));
+  return milliseconds(
+      static_cast<std::int64_t>(base * std::uniform_real_distribution<double>(0.8, 1.2)(jitter_)));
 }
 
 Verdict Forwarder::Refuse(RefuseReason reason, std::string message) {
@@ -61,12 +61,14 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
     return verdict;
   };
   if (spans == 0) return book_all(Verdict{});
-  if (loop_.Now() >= deadline) return book_all(Expiry("the deadline passed before the spans were sent"));
+  if (loop_.Now() >= deadline)
+    return book_all(Expiry("the deadline passed before the spans were sent"));
   if (routes_ == nullptr || routes_->ring().empty()) {
     return book_all(Refuse(RefuseReason::kNoBackend, "no backend is known yet"));
   }
 
-  plan_.Build(index_, *routes_, options_.shard_bytes_max, suppressed > 0 ? &is_delivered_ : nullptr);
+  plan_.Build(index_, *routes_, options_.shard_bytes_max,
+              suppressed > 0 ? &is_delivered_ : nullptr);
   ledger_.invalid_trace_ids.Add(plan_.invalid_trace_ids());
   ledger_.failover_spans.Add(plan_.failover_spans());
   auto call = std::make_unique<ExportCall>(*this, deadline, sink);
@@ -154,12 +156,12 @@ std::optional<Verdict> Forwarder::PassThrough(ExportCall& call, std::uint16_t ow
 
 void Forwarder::AddTooLarge(ExportCall& call, std::size_t bytes) {
   call.AddSettled({.kind = ShardOutcome::Kind::kPermanent,
-                    .code = GrpcCode::kResourceExhausted,
-                    .spans = 1,
-                    .reason = RejectReason::kTooLarge,
-                    .message = "a span of " + std::to_string(bytes) +
-                               " bytes with all that belongs to it is larger than a backend takes "
-                               "(spanring.backend.max_request_bytes)"});
+                   .code = GrpcCode::kResourceExhausted,
+                   .spans = 1,
+                   .reason = RejectReason::kTooLarge,
+                   .message = "a span of " + std::to_string(bytes) +
+                              " bytes with all that belongs to it is larger than a backend takes "
+                              "(spanring.backend.max_request_bytes)"});
 }
 
 bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body) {
@@ -174,10 +176,12 @@ bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t span
   return true;
 }
 
-// ---- a second time --------------------------------------------------------------------------------
+// ---- a second time
+// --------------------------------------------------------------------------------
 
 void Forwarder::RouteAnew(ExportCall& call, Shard& shard, Cut cut) {
-  const Replacing result = routes_->ring().empty() ? Replacing::kNotNow : ReplaceShard(call, shard, cut);
+  const Replacing result =
+      routes_->ring().empty() ? Replacing::kNotNow : ReplaceShard(call, shard, cut);
   plan_.Clear();
   index_.Clear();
   switch (result) {
@@ -197,8 +201,8 @@ Forwarder::Replacing Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut
   Body plain(memory_);
   if (!IndexShard(shard, &plain)) return Replacing::kNotNow;
   const std::size_t bytes = index_.body().size();
-  const std::size_t bytes_max =
-      cut == Cut::kHalves ? std::min(options_.shard_bytes_max, bytes / 2) : options_.shard_bytes_max;
+  const std::size_t bytes_max = cut == Cut::kHalves ? std::min(options_.shard_bytes_max, bytes / 2)
+                                                    : options_.shard_bytes_max;
   plan_.Build(index_, *routes_, bytes_max);
   if (const auto owner = plan_.PassThroughOwner(); owner && cut == Cut::kAsNeeded) {
     shard.routes = routes_;

@@ -1,7 +1,8 @@
-// Forwarder: takes one whole request body, sends every span to the owner of its trace, and gives one verdict.
+// Forwarder: takes one whole request body, sends every span to the owner of its trace, and gives
+// one verdict.
 //
-// The data path in one function, Start(): index → owners → split → compress → send. What happens afterwards is
-// ExportCall's, which comes back with RouteAnew() for a shard that must go elsewhere.
+// The data path in one function, Start(): index → owners → split → compress → send. What happens
+// afterwards is ExportCall's, which comes back with RouteAnew() for a shard that must go elsewhere.
 // Thread safety: its worker only.
 // Ownership: owns every ExportCall from Start() to its end, also when the client has gone.
 // Cost: per request a constant number of allocations and one copy per backend; per span none.
@@ -45,10 +46,11 @@ class ExportSink {
 
 struct ForwarderOptions {
   std::size_t spans_max = kSpansPerRequestMax;
-  std::size_t shard_bytes_max = (std::size_t{4} << 20) - (std::size_t{64} << 10);  // one backend request
-  bool compress = true;                   // gzip towards backends
-  milliseconds attempt_timeout{5000};     // 0: only the request's deadline
-  milliseconds retry_delay{1000};         // told to clients when no backend said anything; ± 20 %
+  std::size_t shard_bytes_max =
+      (std::size_t{4} << 20) - (std::size_t{64} << 10);  // one backend request
+  bool compress = true;                                  // gzip towards backends
+  milliseconds attempt_timeout{5000};                    // 0: only the request's deadline
+  milliseconds retry_delay{1000};  // told to clients when no backend said anything; ± 20 %
 };
 
 class Forwarder {
@@ -62,12 +64,13 @@ class Forwarder {
   void SetOptions(const ForwarderOptions& options) { options_ = options; }
   void SetRoutes(std::shared_ptr<const Routes> routes) { routes_ = std::move(routes); }
 
-  // Routes `body`, an ExportTraceServiceRequest. Either the verdict is known at once (nothing was sent), or the
-  // request is in flight and `sink` will hear it by `deadline`. The request is counted in the ledger as
-  // received by the caller; its spans are counted here.
+  // Routes `body`, an ExportTraceServiceRequest. Either the verdict is known at once (nothing was
+  // sent), or the request is in flight and `sink` will hear it by `deadline`. The request is
+  // counted in the ledger as received by the caller; its spans are counted here.
   std::variant<Verdict, ExportCall*> Start(Body body, TimePoint deadline, ExportSink& sink);
 
-  // The client no longer waits: shards on the wire finish, nothing is sent again, the sink hears nothing.
+  // The client no longer waits: shards on the wire finish, nothing is sent again, the sink hears
+  // nothing.
   void Cancel(ExportCall& call);
 
   // What to tell a client that should come back, when no backend said when.
@@ -91,7 +94,8 @@ class Forwarder {
   [[nodiscard]] bool AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body);
   bool IsTooLarge(std::uint16_t shard);
   void AddTooLarge(ExportCall& call, std::size_t bytes);
-  // Sends what `shard` holds to whoever owns it now, in as many parts as that takes; or lets it pause.
+  // Sends what `shard` holds to whoever owns it now, in as many parts as that takes; or lets it
+  // pause.
   void RouteAnew(ExportCall& call, Shard& shard, Cut cut);
   Replacing ReplaceShard(ExportCall& call, Shard& shard, Cut cut);
   void CountRerouted(std::size_t spans);

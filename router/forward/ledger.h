@@ -1,12 +1,12 @@
 // Ledger: what became of every request and span a worker received. It closes, to the span:
-//   received = forwarded + suppressed + rejected + refused + cancelled + in flight        (invariant I4)
+//   received = forwarded + suppressed + rejected + refused + cancelled + in flight (invariant I4)
 //
 // forwarded  a backend said OK for it
-// suppressed a backend had said OK for it when the client sent it before, and so it was not sent again
-// rejected   refused for good: the client must not send it again
-// refused    not delivered now: the client was told to try again
-// cancelled  the client went away before a backend said OK
-// Thread safety: written by its worker only, read by any thread (a scrape sees each number, not one instant).
+// suppressed a backend had said OK for it when the client sent it before, and so it was not sent
+// again rejected   refused for good: the client must not send it again refused    not delivered
+// now: the client was told to try again cancelled  the client went away before a backend said OK
+// Thread safety: written by its worker only, read by any thread (a scrape sees each number, not one
+// instant).
 #pragma once
 
 #include <array>
@@ -61,7 +61,8 @@ struct Ledger {
   LedgerColumn spans;
   Counter shards;             // parts that requests were split into
   Counter failover_spans;     // sent to a successor because their owner was DOWN
-  Counter rerouted_spans;     // of failed shards, routed anew because the ring or a backend's state had changed
+  Counter rerouted_spans;     // of failed shards, routed anew because the ring or a backend's state
+                              // had changed
   Counter invalid_trace_ids;  // spans routed by whatever bytes they had
   Counter received_bytes;     // bodies, after decompression
 };

@@ -17,16 +17,16 @@ inline constexpr milliseconds kAttemptTimeMin{30};
 inline constexpr milliseconds kPauseFirst{50};
 inline constexpr milliseconds kPauseMax{1000};
 
-// Of `left` until the request's deadline, 40 %, so that a second attempt has a chance; all of it when it is
-// short (200 ms). Never more than `timeout`, unless that is 0.
+// Of `left` until the request's deadline, 40 %, so that a second attempt has a chance; all of it
+// when it is short (200 ms). Never more than `timeout`, unless that is 0.
 Duration AttemptTime(Duration left, milliseconds timeout);
 
-// The bound of the next pause: 50 ms, then 1.6 times as much each time up to 1 s; never less than what the
-// backend asked for, and growing from there, beyond 1 s too.
+// The bound of the next pause: 50 ms, then 1.6 times as much each time up to 1 s; never less than
+// what the backend asked for, and growing from there, beyond 1 s too.
 milliseconds NextPauseMax(milliseconds previous, std::optional<milliseconds> retry_delay);
 
-// Full jitter: anything from 0 to `pause_max`. What the backend asked for is waited in full; then anything up to
-// `pause_max`, or a fifth more than was asked for.
+// Full jitter: anything from 0 to `pause_max`. What the backend asked for is waited in full; then
+// anything up to `pause_max`, or a fifth more than was asked for.
 milliseconds JitteredPause(milliseconds pause_max, std::optional<milliseconds> retry_delay,
                            std::minstd_rand& random);
 

@@ -47,8 +47,8 @@ void ShardPlan::FindOwners(const SpanIndex& index, const Routes& routes,
   owners_.resize(spans);
   invalid_trace_ids_ = 0;
   failover_spans_ = 0;
-  // Hashing each ID costs less than finding out that it is the one before: no branch to mispredict, and the
-  // loads of neighbouring spans overlap.
+  // Hashing each ID costs less than finding out that it is the one before: no branch to mispredict,
+  // and the loads of neighbouring spans overlap.
   for (std::size_t i = 0; i < spans; ++i) {
     owners_[i] = ring.OwnerOf(index.trace_id(i));
     invalid_trace_ids_ += index.has_valid_trace_id(i) ? 0 : 1;
@@ -83,7 +83,8 @@ void ShardPlan::Cut(const SpanIndex& index, std::size_t members, std::size_t sha
         const bool is_new_resource = !open.is_open || open.resource != r;
         std::size_t cost = index.span_bytes(i) + (is_new_scope ? scope_bytes : 0) +
                            (is_new_resource ? resource_bytes : 0);
-        const bool is_full = open.bytes + cost > shard_bytes_max && owner_of_shard_.size() < kShardsMax;
+        const bool is_full =
+            open.bytes + cost > shard_bytes_max && owner_of_shard_.size() < kShardsMax;
         if (!open.is_open || is_full) {
           open = {.is_open = true, .number = static_cast<std::uint16_t>(owner_of_shard_.size())};
           owner_of_shard_.push_back(owners_[i]);

@@ -1,12 +1,12 @@
-// ShardPlan: which spans of a request go out together: by owner, and cut where a backend would refuse the size.
+// ShardPlan: which spans of a request go out together: by owner, and cut where a backend would
+// refuse the size.
 //
-// A backend takes requests up to a limit (4 MiB by default on a Collector); a larger shard is cut at span
-// boundaries into several requests for the same owner. A single span over the limit stays a shard of its own,
-// for the caller to reject. Spans that were delivered already go into a shard that nobody owns.
-// Thread safety: its worker only. Reusable; keeps its scratch memory until Clear().
-// Ownership: refers to the index, and through it to the body, until Clear().
-// Cost: O(spans); requests within the limit are never looked at for cutting.
-// Source: rule GC-01.
+// A backend takes requests up to a limit (4 MiB by default on a Collector); a larger shard is cut
+// at span boundaries into several requests for the same owner. A single span over the limit stays a
+// shard of its own, for the caller to reject. Spans that were delivered already go into a shard
+// that nobody owns. Thread safety: its worker only. Reusable; keeps its scratch memory until
+// Clear(). Ownership: refers to the index, and through it to the body, until Clear(). Cost:
+// O(spans); requests within the limit are never looked at for cutting. Source: rule GC-01.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,8 @@ class ShardPlan {
  public:
   static constexpr std::uint16_t kNobody = 0xFFFF;
 
-  // Plans `index` (with at least one span) for the ring of `routes` (not empty). `shard_bytes_max` is the largest
-  // body. `delivered`: a flag per span, or null.
+  // Plans `index` (with at least one span) for the ring of `routes` (not empty). `shard_bytes_max`
+  // is the largest body. `delivered`: a flag per span, or null.
   void Build(const SpanIndex& index, const Routes& routes, std::size_t shard_bytes_max,
              const std::vector<bool>* delivered = nullptr);
 
@@ -60,7 +60,7 @@ class ShardPlan {
   std::vector<std::uint16_t> owners_;  // per span
   std::vector<std::uint16_t> shards_;  // per span, when cut
   std::vector<std::uint16_t> owner_of_shard_;
-  std::vector<OpenShard> open_;        // per ring member, while cutting
+  std::vector<OpenShard> open_;  // per ring member, while cutting
   std::optional<std::uint16_t> pass_through_;
   std::size_t invalid_trace_ids_ = 0;
   std::size_t failover_spans_ = 0;

@@ -44,7 +44,8 @@ RefuseReason ReasonOf(Kind kind) {
 
 GrpcCode CodeOfMostSpans(std::span<const ShardOutcome> shards) {
   std::array<std::uint64_t, kGrpcCodeCount> spans{};
-  for (const ShardOutcome& shard : shards) spans[static_cast<std::size_t>(shard.code)] += shard.spans;
+  for (const ShardOutcome& shard : shards)
+    spans[static_cast<std::size_t>(shard.code)] += shard.spans;
   return static_cast<GrpcCode>(std::max_element(spans.begin(), spans.end()) - spans.begin());
 }
 
@@ -99,8 +100,10 @@ Verdict Judge(std::span<const ShardOutcome> shards, milliseconds own_delay) {
   const bool is_ours = std::all_of(shards.begin(), shards.end(), [](const auto& shard) {
     return shard.reason != RejectReason::kBackend;
   });
-  return Rejection(code, is_ours ? RejectIndex(shards.front().reason) : RejectIndex(RejectReason::kBackend, code),
-                   MessageOf(std::move(partial.message), code));
+  return Rejection(
+      code,
+      is_ours ? RejectIndex(shards.front().reason) : RejectIndex(RejectReason::kBackend, code),
+      MessageOf(std::move(partial.message), code));
 }
 
 void Book(std::span<const ShardOutcome> shards, const Verdict& verdict, LedgerColumn& spans) {

@@ -2,13 +2,13 @@
 //
 // Thread safety: pure functions on values.
 // The table (first line that applies):
-//   a shard ran out of time                 → DEADLINE_EXCEEDED                       refused{deadline}
-//   a shard failed transiently              → UNAVAILABLE + RetryInfo (the longest)   refused{transient}
-//   a shard was throttled                   → UNAVAILABLE + that RetryInfo            refused{throttled}
-//   every shard refused for good, one code  → that code                               rejected{code}
-//   every shard refused for good, mixed     → the code of the most spans              rejected{code}
-//   some refused for good or in part        → OK + partial_success with the sum       rejected{…}
-//   all accepted                            → OK, no partial_success                  forwarded
+//   a shard ran out of time                 → DEADLINE_EXCEEDED refused{deadline} a shard failed
+//   transiently              → UNAVAILABLE + RetryInfo (the longest)   refused{transient} a shard
+//   was throttled                   → UNAVAILABLE + that RetryInfo            refused{throttled}
+//   every shard refused for good, one code  → that code rejected{code} every shard refused for
+//   good, mixed     → the code of the most spans              rejected{code} some refused for good
+//   or in part        → OK + partial_success with the sum       rejected{…} all accepted → OK, no
+//   partial_success                  forwarded
 // Spans that a backend has accepted count as forwarded whatever the client is told.
 #pragma once
 
@@ -31,15 +31,16 @@ struct ShardOutcome {
   GrpcCode code = GrpcCode::kOk;
   std::uint64_t spans = 0;
   std::uint64_t rejected_spans = 0;  // of an accepted shard
-  RejectReason reason = RejectReason::kBackend;  // of a permanent one: the backend's, or ours (kTooLarge)
+  RejectReason reason =
+      RejectReason::kBackend;  // of a permanent one: the backend's, or ours (kTooLarge)
   std::string message = {};
   std::optional<milliseconds> retry_delay = {};
 };
 
 struct Verdict {
   GrpcCode code = GrpcCode::kOk;
-  PartialSuccess partial = {};  // with kOk only
-  std::string message = {};     // with every other code
+  PartialSuccess partial = {};                   // with kOk only
+  std::string message = {};                      // with every other code
   std::optional<milliseconds> retry_delay = {};  // says "try again", and when
   // How the request is counted when it is not OK. Exactly one is set then.
   std::optional<std::size_t> reject_index = {};

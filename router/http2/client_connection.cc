@@ -149,7 +149,8 @@ ClientCall* ClientConnection::Send(std::span<const nghttp2_nv> headers,
 void ClientConnection::Cancel(ClientCall& call) {
   call.sink_ = nullptr;
   if (!is_open()) return;
-  // nghttp2 keeps an unsent call until the peer would take it, which may be never; its body goes now.
+  // nghttp2 keeps an unsent call until the peer would take it, which may be never; its body goes
+  // now.
   if (!call.was_sent) {
     call.body_.reset();
     call.rest_ = {};
@@ -187,7 +188,8 @@ std::span<const std::uint8_t> ClientConnection::TakeBody(void* source, std::size
 }
 
 ClientCall* ClientConnection::Find(std::int32_t id) {
-  if (!is_open()) return nullptr;  // closed by a callback: the calls are gone, nghttp2 does not know yet
+  if (!is_open())
+    return nullptr;  // closed by a callback: the calls are gone, nghttp2 does not know yet
   return static_cast<ClientCall*>(nghttp2_session_get_stream_user_data(session(), id));
 }
 

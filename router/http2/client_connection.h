@@ -1,8 +1,8 @@
 // ClientConnection: the client side of one HTTP/2 connection, for unary gRPC calls.
 //
 // Thread safety: its worker only.
-// Invariants: every Send() that returned a call ends in exactly one OnResponse(), unless Cancel() came first;
-// never inline from Send(). CanSend() respects the peer's MAX_CONCURRENT_STREAMS.
+// Invariants: every Send() that returned a call ends in exactly one OnResponse(), unless Cancel()
+// came first; never inline from Send(). CanSend() respects the peer's MAX_CONCURRENT_STREAMS.
 // Ownership: the request body is shared and kept until it is written or the call has ended.
 #pragma once
 
@@ -23,14 +23,15 @@ namespace router {
 struct GrpcResponse {
   enum class Kind : std::uint8_t {
     kStatus,       // the peer gave a status (or an HTTP status that maps to one)
-    kUnprocessed,  // proved not processed: GOAWAY below our stream, REFUSED_STREAM; safe to send again
+    kUnprocessed,  // proved not processed: GOAWAY below our stream, REFUSED_STREAM; safe to send
+                   // again
     kBroken,       // reset, or the connection died: nobody knows whether it was processed
   };
   Kind kind = Kind::kBroken;
   GrpcCode code = GrpcCode::kUnavailable;
-  std::string message = {};     // grpc-message, decoded; or what broke
-  std::string details = {};     // grpc-status-details-bin, base64 as received
-  std::string encoding = {};    // grpc-encoding of the message
+  std::string message = {};             // grpc-message, decoded; or what broke
+  std::string details = {};             // grpc-status-details-bin, base64 as received
+  std::string encoding = {};            // grpc-encoding of the message
   std::vector<std::uint8_t> body = {};  // raw DATA: length-prefixed messages
 };
 
@@ -50,7 +51,8 @@ class ConnectionOwner {
  public:
   // The peer's SETTINGS arrived: it speaks HTTP/2 and may be sent to.
   virtual void OnConnectionReady() = 0;
-  // The peer may take more calls than a moment ago: a cancelled one has ended, or its limit has changed.
+  // The peer may take more calls than a moment ago: a cancelled one has ended, or its limit has
+  // changed.
   virtual void OnConnectionRoom() {}
   // The peer sent GOAWAY: what runs may finish, CanSend() is false from now on.
   virtual void OnConnectionDraining() = 0;
@@ -95,8 +97,8 @@ class ClientConnection final : public Connection {
                       std::uint8_t flags, void* self);
   static int OnFrame(nghttp2_session*, const nghttp2_frame*, void* self);
   static int OnFrameSent(nghttp2_session*, const nghttp2_frame*, void* self);
-  static int OnData(nghttp2_session*, std::uint8_t flags, std::int32_t id,
-                    const std::uint8_t* data, std::size_t size, void* self);
+  static int OnData(nghttp2_session*, std::uint8_t flags, std::int32_t id, const std::uint8_t* data,
+                    std::size_t size, void* self);
   static int OnStreamClose(nghttp2_session*, std::int32_t id, std::uint32_t error, void* self);
   static ssize_t ReadBody(nghttp2_session*, std::int32_t id, std::uint8_t* out, std::size_t size,
                           std::uint32_t* flags, nghttp2_data_source* source, void* self);

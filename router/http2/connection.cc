@@ -57,11 +57,13 @@ nghttp2_session_callbacks* Connection::NewCallbacks() {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_session_callbacks_new(&callbacks);
   nghttp2_session_callbacks_set_send_data_callback(callbacks, &Connection::OnSendData);
-  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, &Connection::OnInvalidFrame);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks,
+                                                               &Connection::OnInvalidFrame);
   return callbacks;
 }
 
-int Connection::OnInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int error, void* self) {
+int Connection::OnInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int error,
+                               void* self) {
   static_cast<Connection*>(self)->invalid_frame_ =
       ": frame of type " + std::to_string(frame->hd.type) + " on stream " +
       std::to_string(frame->hd.stream_id) + ": " + nghttp2_strerror(error);
@@ -70,7 +72,8 @@ int Connection::OnInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int
 
 void Connection::NoteGoaway(const nghttp2_frame& frame) {
   if (frame.hd.type != NGHTTP2_GOAWAY || frame.goaway.error_code == NGHTTP2_NO_ERROR) return;
-  end_reason_ = std::string("GOAWAY ") + nghttp2_http2_strerror(frame.goaway.error_code) + invalid_frame_;
+  end_reason_ =
+      std::string("GOAWAY ") + nghttp2_http2_strerror(frame.goaway.error_code) + invalid_frame_;
 }
 
 void Connection::SetSession(nghttp2_session* session) {

@@ -1,11 +1,11 @@
 // Connection: one HTTP/2 connection: a socket, an nghttp2 session, and the bytes on their way out.
 //
-// ServerConnection and ClientConnection add the streams. Reading: the socket becomes readable → one recv into
-// the worker's read buffer → nghttp2 → callbacks. Writing: anything that makes nghttp2 want to write calls
-// MarkDirty(); at the end of the turn Flush() gathers frames and bodies and writes them with one sendmsg.
-// Thread safety: its worker only.
-// Ownership: held by shared_ptr; a pending wait on the socket keeps it alive until the socket is closed.
-// Failure: any error closes the connection; OnClosed() runs exactly once, and no callback after it.
+// ServerConnection and ClientConnection add the streams. Reading: the socket becomes readable → one
+// recv into the worker's read buffer → nghttp2 → callbacks. Writing: anything that makes nghttp2
+// want to write calls MarkDirty(); at the end of the turn Flush() gathers frames and bodies and
+// writes them with one sendmsg. Thread safety: its worker only. Ownership: held by shared_ptr; a
+// pending wait on the socket keeps it alive until the socket is closed. Failure: any error closes
+// the connection; OnClosed() runs exactly once, and no callback after it.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -28,9 +28,9 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
 
   // Closes the socket now; streams end without an answer. `reason` is for the log. Idempotent.
   void Close(std::string_view reason);
-  // Graceful end in two steps (RFC 9113 §6.8). The notice asks the peer to open no more streams, but still
-  // takes those already on their way; ShutDown() then names the last stream, and the connection closes
-  // when that has ended.
+  // Graceful end in two steps (RFC 9113 §6.8). The notice asks the peer to open no more streams,
+  // but still takes those already on their way; ShutDown() then names the last stream, and the
+  // connection closes when that has ended.
   void AnnounceShutDown();
   void ShutDown();
   bool is_open() const { return is_open_; }
@@ -38,8 +38,9 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   const std::string& peer() const { return peer_; }
 
  protected:
-  // What to do with input while output is stuck. A server stops reading: a client that makes it write and never
-  // reads pays with its own connection. A client reads on, or two of us facing each other could wait for ever.
+  // What to do with input while output is stuck. A server stops reading: a client that makes it
+  // write and never reads pays with its own connection. A client reads on, or two of us facing each
+  // other could wait for ever.
   enum class WhenBlocked : std::uint8_t { kStopReading, kReadOn };
 
   // `socket` is connected.
@@ -49,13 +50,14 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   void SetSession(nghttp2_session* session);
   // Begins to read.
   void Start();
-  // The first bytes have come and there is no session yet: SetSession() now. A connection that says nothing
-  // should cost no more than its socket.
+  // The first bytes have come and there is no session yet: SetSession() now. A connection that says
+  // nothing should cost no more than its socket.
   virtual void OpenSession() = 0;
   nghttp2_session* session() const { return session_.get(); }
   // Fresh callbacks with what both sides share; the subclass adds its own and owns the result.
   static nghttp2_session_callbacks* NewCallbacks();
-  // To be called for every frame sent: when nghttp2 ends the session itself, OnClosed() will say why.
+  // To be called for every frame sent: when nghttp2 ends the session itself, OnClosed() will say
+  // why.
   void NoteGoaway(const nghttp2_frame& frame);
 
   // Exactly once, from Close(). Streams that are still alive must be told here.
@@ -92,7 +94,8 @@ class Connection : public Flushable, public std::enable_shared_from_this<Connect
   bool is_waiting_writable_ = false;
   bool is_read_paused_ = false;
   const WhenBlocked when_blocked_;
-  MemberTimer<Connection, &Connection::OnWriteStalled> stall_timer_{*this};  // while waiting to write
+  MemberTimer<Connection, &Connection::OnWriteStalled> stall_timer_{
+      *this};  // while waiting to write
 };
 
 }  // namespace router

@@ -6,7 +6,7 @@
 namespace router {
 namespace {
 constexpr std::size_t kFirstBytes = 64 * 1024;
-constexpr std::size_t kGrowth = 8;           // while small: few copies for the usual request
+constexpr std::size_t kGrowth = 8;  // while small: few copies for the usual request
 constexpr std::size_t kFastGrowthMax = 1024 * 1024;
 }  // namespace
 

@@ -1,12 +1,13 @@
-// IdleResetFilter: leaves RST_STREAM frames for streams that were never opened out of what a client sends.
+// IdleResetFilter: leaves RST_STREAM frames for streams that were never opened out of what a client
+// sends.
 //
-// gRPC's C core (the clients in C++, Python, Ruby, PHP) resets a stream that has its number but whose HEADERS were
-// never written, because the call was cancelled or expired first. RFC 9113 §5.1 makes that an error of the connection,
-// and nghttp2 ends it with every other call on it; servers of the gRPC project ignore it, and so must we. Only once
-// a first stream was opened: a client that begins with a reset speaks something else.
-// Thread safety: its worker only. Cost: nine bytes looked at per frame; no allocation.
-// Invariant: what passes is what came, in order, without whole frames of that kind; at most one frame header is held
-// back until it is complete.
+// gRPC's C core (the clients in C++, Python, Ruby, PHP) resets a stream that has its number but
+// whose HEADERS were never written, because the call was cancelled or expired first. RFC 9113 §5.1
+// makes that an error of the connection, and nghttp2 ends it with every other call on it; servers
+// of the gRPC project ignore it, and so must we. Only once a first stream was opened: a client that
+// begins with a reset speaks something else. Thread safety: its worker only. Cost: nine bytes
+// looked at per frame; no allocation. Invariant: what passes is what came, in order, without whole
+// frames of that kind; at most one frame header is held back until it is complete.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +21,8 @@ namespace router {
 
 class IdleResetFilter {
  public:
-  // Calls pass(bytes) for each range to be handed on, which says whether to go on. False: it said no.
+  // Calls pass(bytes) for each range to be handed on, which says whether to go on. False: it said
+  // no.
   template <typename Pass>
   bool Feed(std::span<const std::uint8_t> in, Pass&& pass);
 
@@ -67,7 +69,8 @@ bool IdleResetFilter::Feed(std::span<const std::uint8_t> in, Pass&& pass) {
       at += size;
       if (header_bytes_ < kHeaderBytes) continue;
       header_bytes_ = 0;
-      if (!BeginFrame(header_.data()) && !pass(std::span<const std::uint8_t>(header_))) return false;
+      if (!BeginFrame(header_.data()) && !pass(std::span<const std::uint8_t>(header_)))
+        return false;
     }
   }
   return pass_until(at, at);

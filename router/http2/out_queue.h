@@ -30,7 +30,8 @@ class OutQueue {
   std::size_t bytes() const { return bytes_; }
 
  private:
-  // A segment without a body lies in copies_ at `offset`; the vector may move while more is appended.
+  // A segment without a body lies in copies_ at `offset`; the vector may move while more is
+  // appended.
   struct Segment {
     const std::uint8_t* reference;
     std::size_t offset;

@@ -20,7 +20,8 @@ std::string CodeText(GrpcCode code) { return std::to_string(static_cast<int>(cod
 
 }  // namespace
 
-// ---- ServerStream ---------------------------------------------------------------------------------
+// ---- ServerStream
+// ---------------------------------------------------------------------------------
 
 void ServerStream::AppendMessage(std::string_view message) {
   const auto size = static_cast<std::uint32_t>(message.size());
@@ -110,7 +111,8 @@ void ServerStream::Finish(GrpcCode code, std::string_view message) {
 
 const std::string& ServerStream::peer() const { return connection_.peer(); }
 
-// ---- ServerConnection -----------------------------------------------------------------------------
+// ---- ServerConnection
+// -----------------------------------------------------------------------------
 
 nghttp2_session_callbacks* ServerConnection::Callbacks() {
   nghttp2_session_callbacks* callbacks = NewCallbacks();
@@ -125,7 +127,9 @@ nghttp2_session_callbacks* ServerConnection::Callbacks() {
 
 ServerConnection::ServerConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
                                    Acceptor& acceptor, const ServerConnectionOptions& options)
-    : Connection(loop, std::move(socket), WhenBlocked::kStopReading), acceptor_(acceptor), options_(options) {
+    : Connection(loop, std::move(socket), WhenBlocked::kStopReading),
+      acceptor_(acceptor),
+      options_(options) {
   loop.SetTimer(preface_timer_, loop.Now() + options.preface_timeout);
 }
 
@@ -191,7 +195,8 @@ std::span<const std::uint8_t> ServerConnection::TakeBody(void*, std::size_t,
 }
 
 ServerStream* ServerConnection::Find(std::int32_t id) {
-  if (!is_open()) return nullptr;  // closed by a callback: the streams are gone, nghttp2 does not know yet
+  if (!is_open())
+    return nullptr;  // closed by a callback: the streams are gone, nghttp2 does not know yet
   return static_cast<ServerStream*>(nghttp2_session_get_stream_user_data(session(), id));
 }
 

@@ -1,9 +1,9 @@
 // ServerConnection: the server side of one HTTP/2 connection, and the gRPC shape of its answers.
 //
-// It knows frames, header and message framing, not what is asked: every stream gets a StreamHandler from the
-// Acceptor, which reads the request as it arrives and answers through its ServerStream, at once or later.
-// Thread safety: its worker only.
-// Invariants: a handler hears OnReset() or has answered, never both; after either it hears nothing more.
+// It knows frames, header and message framing, not what is asked: every stream gets a StreamHandler
+// from the Acceptor, which reads the request as it arrives and answers through its ServerStream, at
+// once or later. Thread safety: its worker only. Invariants: a handler hears OnReset() or has
+// answered, never both; after either it hears nothing more.
 #pragma once
 
 #include <cstdint>
@@ -44,12 +44,14 @@ class StreamHandler {
   virtual void OnReset() = 0;
 };
 
-// The answering side of one stream. Ownership: the connection's; valid until its handler is destroyed.
+// The answering side of one stream. Ownership: the connection's; valid until its handler is
+// destroyed.
 class ServerStream {
  public:
   // A unary answer: one message and OK.
   void RespondMessage(std::string_view message);
-  // An answer without a message ("trailers-only"). Before the request has ended, the rest of it is refused.
+  // An answer without a message ("trailers-only"). Before the request has ended, the rest of it is
+  // refused.
   void RespondStatus(const GrpcTrailers& trailers);
   // An answer of plain HTTP, for what is not gRPC.
   void RespondHttp(int status, std::string_view text);
@@ -70,9 +72,9 @@ class ServerStream {
   std::int32_t id_;
   State state_ = State::kRequest;
   bool has_request_ended_ = false;
-  bool is_deferred_ = false;   // nghttp2 waits for more of out_
-  bool is_finished_ = false;   // trailers follow out_
-  bool is_http_ = false;       // no trailers
+  bool is_deferred_ = false;  // nghttp2 waits for more of out_
+  bool is_finished_ = false;  // trailers follow out_
+  bool is_http_ = false;      // no trailers
   std::size_t header_bytes_ = 0;
   std::string out_;
   std::size_t out_position_ = 0;
@@ -122,8 +124,8 @@ class ServerConnection final : public Connection {
                       std::uint8_t flags, void* self);
   static int OnFrame(nghttp2_session*, const nghttp2_frame*, void* self);
   static int OnFrameSent(nghttp2_session*, const nghttp2_frame*, void* self);
-  static int OnData(nghttp2_session*, std::uint8_t flags, std::int32_t id,
-                    const std::uint8_t* data, std::size_t size, void* self);
+  static int OnData(nghttp2_session*, std::uint8_t flags, std::int32_t id, const std::uint8_t* data,
+                    std::size_t size, void* self);
   static int OnStreamClose(nghttp2_session*, std::int32_t id, std::uint32_t error, void* self);
   static ssize_t ReadBody(nghttp2_session*, std::int32_t id, std::uint8_t* out, std::size_t size,
                           std::uint32_t* flags, nghttp2_data_source* source, void* self);

@@ -32,9 +32,7 @@ GrpcStream::~GrpcStream() {
   if (state_ == State::kWatching) context_.health.Unwatch(stream_);  // ended by the server
 }
 
-void GrpcStream::OnHeader(std::string_view name, std::string_view value) {
-  head_.Add(name, value);
-}
+void GrpcStream::OnHeader(std::string_view name, std::string_view value) { head_.Add(name, value); }
 
 void GrpcStream::OnHeadersEnd() {
   if (!head_.is_post) {
@@ -62,7 +60,8 @@ void GrpcStream::OnHeadersEnd() {
   }
 }
 
-// ---- export ---------------------------------------------------------------------------------------
+// ---- export
+// ---------------------------------------------------------------------------------------
 
 void GrpcStream::BeginExport() {
   LedgerColumn& requests = context_.forwarder.ledger().requests;
@@ -222,12 +221,12 @@ void GrpcStream::Answer(const Verdict& verdict) {
   if (verdict.retry_delay.has_value()) {
     details = DetailsWithRetryDelay(verdict.code, verdict.message, *verdict.retry_delay);
   }
-  stream_.RespondStatus({.code = verdict.code,
-                         .message = std::string_view(verdict.message).substr(0, kErrorMessageBytesMax),
-                         .details = details,
-                         .accept_encoding = verdict.code == GrpcCode::kUnimplemented
-                                                ? kAcceptedEncodings
-                                                : std::string_view()});
+  stream_.RespondStatus(
+      {.code = verdict.code,
+       .message = std::string_view(verdict.message).substr(0, kErrorMessageBytesMax),
+       .details = details,
+       .accept_encoding =
+           verdict.code == GrpcCode::kUnimplemented ? kAcceptedEncodings : std::string_view()});
 }
 
 void GrpcStream::OnReset() {
@@ -244,7 +243,8 @@ void GrpcStream::OnReset() {
   state_ = State::kDone;
 }
 
-// ---- health ---------------------------------------------------------------------------------------
+// ---- health
+// ---------------------------------------------------------------------------------------
 
 void GrpcStream::EndHealth() {
   const auto service = HealthService::ParseService(body_.bytes());

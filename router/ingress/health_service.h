@@ -16,7 +16,8 @@ namespace router {
 
 class HealthService {
  public:
-  // The answer to Check: a HealthCheckResponse, or nothing for a service that is not known (NOT_FOUND).
+  // The answer to Check: a HealthCheckResponse, or nothing for a service that is not known
+  // (NOT_FOUND).
   std::optional<std::string> Check(std::string_view service) const;
   // Sends the state now and at every change.
   void Watch(ServerStream& stream, std::string_view service);

@@ -15,9 +15,7 @@ constexpr std::chrono::milliseconds kAcceptRetry{100};
 
 Listener::Listener(boost::asio::io_context& control, std::size_t connections_max,
                    std::vector<ListenerTarget> targets)
-    : control_(control),
-      connections_max_(connections_max),
-      targets_(std::move(targets)) {}
+    : control_(control), connections_max_(connections_max), targets_(std::move(targets)) {}
 
 Result<std::uint16_t> Listener::Bind(const std::string& host, std::uint16_t port) {
   Result<AcceptorList> opened = OpenAcceptors(control_, host, port);
@@ -32,21 +30,23 @@ void Listener::StartAccepting() {
 }
 
 void Listener::Accept(const std::shared_ptr<Acceptor>& acceptor) {
-  acceptor->async_accept([this, acceptor](const boost::system::error_code& error, tcp::socket socket) {
-    if (!error) Dispatch(std::move(socket));  // also one accepted just before Close()
-    if (!acceptor->is_open()) return;
-    if (!error) {
-      Accept(acceptor);
-      return;
-    }
-    std::uint64_t left_out = 0;
-    if (log_limiter_.Allow(Clock::now(), &left_out)) spdlog::warn("accept: {}", error.message());
-    // Out of descriptors or memory: trying again at once would spin.
-    const auto pause = std::make_shared<boost::asio::steady_timer>(control_, kAcceptRetry);
-    pause->async_wait([this, acceptor, pause](const boost::system::error_code& cancelled) {
-      if (!cancelled && acceptor->is_open()) Accept(acceptor);
-    });
-  });
+  acceptor->async_accept(
+      [this, acceptor](const boost::system::error_code& error, tcp::socket socket) {
+        if (!error) Dispatch(std::move(socket));  // also one accepted just before Close()
+        if (!acceptor->is_open()) return;
+        if (!error) {
+          Accept(acceptor);
+          return;
+        }
+        std::uint64_t left_out = 0;
+        if (log_limiter_.Allow(Clock::now(), &left_out))
+          spdlog::warn("accept: {}", error.message());
+        // Out of descriptors or memory: trying again at once would spin.
+        const auto pause = std::make_shared<boost::asio::steady_timer>(control_, kAcceptRetry);
+        pause->async_wait([this, acceptor, pause](const boost::system::error_code& cancelled) {
+          if (!cancelled && acceptor->is_open()) Accept(acceptor);
+        });
+      });
 }
 
 void Listener::Dispatch(tcp::socket socket) {

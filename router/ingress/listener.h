@@ -1,8 +1,9 @@
 // Listener: accepts client connections and spreads them over the workers by count.
 //
-// A few long-lived gRPC connections must spread evenly, so the worker with the fewest gets the next one, and
-// not whichever the kernel's hash picks. At connections_max a new connection is closed at once.
-// Thread safety: control thread only; connection counts are read from the workers' servers (any thread).
+// A few long-lived gRPC connections must spread evenly, so the worker with the fewest gets the next
+// one, and not whichever the kernel's hash picks. At connections_max a new connection is closed at
+// once. Thread safety: control thread only; connection counts are read from the workers' servers
+// (any thread).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -31,8 +32,8 @@ class Listener {
   Listener(boost::asio::io_context& control, std::size_t connections_max,
            std::vector<ListenerTarget> targets);
 
-  // Binds and listens on every address `host` has ("" is every address of this machine). Clients can connect and
-  // wait; nothing is accepted yet. Returns the port.
+  // Binds and listens on every address `host` has ("" is every address of this machine). Clients
+  // can connect and wait; nothing is accepted yet. Returns the port.
   Result<std::uint16_t> Bind(const std::string& host, std::uint16_t port);
   // Begins to accept, once; after Close() it does nothing.
   void StartAccepting();

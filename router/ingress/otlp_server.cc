@@ -21,12 +21,14 @@ void OtlpServer::AnnounceShutDown() {
 void OtlpServer::ShutDown() {
   context_.health.EndWatches();
   // One that never spoke closes at once and leaves the set.
-  const std::vector<std::shared_ptr<ServerConnection>> all(connections_.begin(), connections_.end());
+  const std::vector<std::shared_ptr<ServerConnection>> all(connections_.begin(),
+                                                           connections_.end());
   for (const auto& connection : all) connection->ShutDown();
 }
 
 void OtlpServer::CloseAll(std::string_view reason) {
-  const std::vector<std::shared_ptr<ServerConnection>> all(connections_.begin(), connections_.end());
+  const std::vector<std::shared_ptr<ServerConnection>> all(connections_.begin(),
+                                                           connections_.end());
   for (const auto& connection : all) connection->Close(reason);
 }
 
@@ -38,7 +40,8 @@ void OtlpServer::OnConnectionClosed(ServerConnection& connection, std::string_vi
   std::uint64_t left_out = 0;
   if (reason != "closed by peer" && reason != "finished" &&
       close_log_.Allow(context_.loop.Now(), &left_out)) {
-    spdlog::info("client {} closed: {} ({} such lines left out)", connection.peer(), reason, left_out);
+    spdlog::info("client {} closed: {} ({} such lines left out)", connection.peer(), reason,
+                 left_out);
   }
   connections_.erase(std::static_pointer_cast<ServerConnection>(connection.shared_from_this()));
   count_.fetch_sub(1, std::memory_order_relaxed);

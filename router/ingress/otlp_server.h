@@ -11,7 +11,6 @@
 #include <unordered_set>
 
 #include "router/base/log.h"
-
 #include "router/http2/server_connection.h"
 #include "router/ingress/grpc_stream.h"
 

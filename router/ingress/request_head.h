@@ -13,7 +13,7 @@ namespace router {
 
 // What is asked for.
 enum class Route : std::uint8_t {
-  kUnknown,       // a gRPC method that is not served (rules P-02, GS-22)
+  kUnknown,  // a gRPC method that is not served (rules P-02, GS-22)
   kTraceExport,
   kHealthCheck,
   kHealthWatch,
@@ -26,8 +26,8 @@ inline constexpr std::string_view kAcceptedEncodings = "identity,gzip";
 struct RequestHead {
   Route route = Route::kUnknown;
   bool is_post = false;
-  bool is_grpc = false;         // content-type application/grpc, or with a +suffix or ;parameter
-  bool is_json_grpc = false;    // application/grpc+json and other codecs than proto
+  bool is_grpc = false;       // content-type application/grpc, or with a +suffix or ;parameter
+  bool is_json_grpc = false;  // application/grpc+json and other codecs than proto
   Encoding encoding = Encoding::kIdentity;
   std::optional<milliseconds> timeout;
   bool has_bad_timeout = false;

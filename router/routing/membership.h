@@ -1,10 +1,12 @@
-// Membership: which of the known backends are on the ring. The rules, without threads, clock or I/O.
+// Membership: which of the known backends are on the ring. The rules, without threads, clock or
+// I/O.
 //
-// A backend joins the ring when a worker connected to it for the first time and leaves when discovery drops it; losing
-// a connection later does not take it off. The first ring waits until every backend of the first set has either
-// connected or failed once (is_settled), so that a start does not send early traces to the fastest to connect.
-// A backend is down while a worker says so; it stays on the ring, and its traces fail over.
-// Thread safety: one thread. Invariant: every joined name is known.
+// A backend joins the ring when a worker connected to it for the first time and leaves when
+// discovery drops it; losing a connection later does not take it off. The first ring waits until
+// every backend of the first set has either connected or failed once (is_settled), so that a start
+// does not send early traces to the fastest to connect. A backend is down while a worker says so;
+// it stays on the ring, and its traces fail over. Thread safety: one thread. Invariant: every
+// joined name is known.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +41,8 @@ class Membership {
   std::set<std::string> names_;  // of known_
   std::set<std::string> joined_;
   std::set<std::string> unheard_;  // of the first set: neither connected nor failed yet
-  std::map<std::string, std::set<std::size_t>> down_;  // known ones, and the workers that say so; never empty
+  std::map<std::string, std::set<std::size_t>>
+      down_;  // known ones, and the workers that say so; never empty
   bool is_settled_ = false;
 };
 

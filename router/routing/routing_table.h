@@ -1,14 +1,14 @@
 // RoutingTable and Routes: who owns which trace, as one immutable snapshot.
 //
-// The control thread builds a RoutingTable (ring and backends together, one generation); each worker binds it
-// to its own connections and gets Routes. A request takes the Routes once and keeps them to its end, so a
-// lookup can never name a backend that is not there.
-// Failover: a table built while backends are DOWN also has the ring without them. A worker asks it only for
-// traces whose owner is DOWN for itself too; being a pure function of the set, it names the same successor in
+// The control thread builds a RoutingTable (ring and backends together, one generation); each
+// worker binds it to its own connections and gets Routes. A request takes the Routes once and keeps
+// them to its end, so a lookup can never name a backend that is not there. Failover: a table built
+// while backends are DOWN also has the ring without them. A worker asks it only for traces whose
+// owner is DOWN for itself too; being a pure function of the set, it names the same successor in
 // every worker and on every replica.
-// Thread safety: immutable once shared. A RoutingTable is shared by all threads, Routes by one worker.
-// Invariants: ring.members()[i], owner_names[i] and backends[i] are the same backend; so are
-// fallback.members()[i] and ring.members()[fallback_owners[i]].
+// Thread safety: immutable once shared. A RoutingTable is shared by all threads, Routes by one
+// worker. Invariants: ring.members()[i], owner_names[i] and backends[i] are the same backend; so
+// are fallback.members()[i] and ring.members()[fallback_owners[i]].
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct RoutingTable {
   std::vector<BackendEndpoint> known;    // to be connected, on the ring or not yet
   Ring ring;                             // of those that were connected at least once
   std::vector<std::string> owner_names;  // BackendEndpoint::name of each ring member
-  Ring fallback;                         // without those that are DOWN; empty when none is, or all are
+  Ring fallback;  // without those that are DOWN; empty when none is, or all are
   std::vector<std::uint16_t> fallback_owners;
 };
 

@@ -12,12 +12,15 @@ Result<Ring> BuildRing(const std::vector<BackendEndpoint>& endpoints, const Ring
                        const Ring& previous) {
   std::vector<RingMember> members;
   members.reserve(endpoints.size());
-  for (const BackendEndpoint& endpoint : endpoints) members.push_back({.endpoint = endpoint.ring_name});
+  for (const BackendEndpoint& endpoint : endpoints)
+    members.push_back({.endpoint = endpoint.ring_name});
   std::sort(members.begin(), members.end(),
             [](const RingMember& a, const RingMember& b) { return a.endpoint < b.endpoint; });
-  const auto has_same_name = [](const RingMember& a, const RingMember& b) { return a.endpoint == b.endpoint; };
-  if (std::equal(members.begin(), members.end(), previous.members().begin(), previous.members().end(),
-                 has_same_name)) {
+  const auto has_same_name = [](const RingMember& a, const RingMember& b) {
+    return a.endpoint == b.endpoint;
+  };
+  if (std::equal(members.begin(), members.end(), previous.members().begin(),
+                 previous.members().end(), has_same_name)) {
     return previous;
   }
   return Ring::Build(std::move(members), options);
@@ -38,14 +41,14 @@ Result<std::shared_ptr<const RoutingTable>> BuildRoutingTable(const Membership& 
   table->known = membership.known();
   table->ring = *std::move(ring);
   for (const RingMember& member : table->ring.members()) {
-    const auto found =
-        std::find_if(joined.begin(), joined.end(), [&](const BackendEndpoint& endpoint) {
-          return endpoint.ring_name == member.endpoint;
-        });
+    const auto found = std::find_if(
+        joined.begin(), joined.end(),
+        [&](const BackendEndpoint& endpoint) { return endpoint.ring_name == member.endpoint; });
     table->owner_names.push_back(found->name);
   }
   std::vector<BackendEndpoint> up = joined;
-  std::erase_if(up, [&](const BackendEndpoint& endpoint) { return membership.is_down(endpoint.name); });
+  std::erase_if(up,
+                [&](const BackendEndpoint& endpoint) { return membership.is_down(endpoint.name); });
   if (up.empty() || up.size() == joined.size()) return table;
   Result<Ring> fallback = BuildRing(up, options, is_same_kind ? previous.fallback : Ring());
   if (!fallback) return tl::unexpected(fallback.error());
@@ -92,7 +95,8 @@ void TableUpdater::SetRingOptions(const RingOptions& options,
 }
 
 void TableUpdater::OnBackendState(std::size_t worker, const std::string& name, bool is_ready) {
-  if (is_ready ? membership_.OnReady(worker, name) : membership_.OnDown(worker, name)) RebuildSoon();
+  if (is_ready ? membership_.OnReady(worker, name) : membership_.OnDown(worker, name))
+    RebuildSoon();
 }
 
 void TableUpdater::RebuildSoon() {
@@ -123,8 +127,8 @@ void TableUpdater::Rebuild() {
   const Ring& ring = (*table)->ring;
   if (ring.size() + table_->ring.size() > 0 && ring.fingerprint() != table_->ring.fingerprint()) {
     spdlog::info("ring {:016x} of {} backends, generation {} (was {:016x} of {})",
-                 ring.fingerprint(), ring.size(), (*table)->generation,
-                 table_->ring.fingerprint(), table_->ring.size());
+                 ring.fingerprint(), ring.size(), (*table)->generation, table_->ring.fingerprint(),
+                 table_->ring.size());
   }
   table_ = *std::move(table);
   publish_(table_);

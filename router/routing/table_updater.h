@@ -1,9 +1,10 @@
 // TableUpdater: turns what discovery and the workers report into routing tables.
 //
-// Changes that come in a burst (a scale-out: every backend connects on its own) make one table, at most one per
-// kRebuildInterval or four times what the last build took, so that building never fills the control thread.
-// Thread safety: control thread only. `publish` is called there, never inline from the constructor.
-// Failure: a set that makes no ring (too many members) is logged and the present table stays.
+// Changes that come in a burst (a scale-out: every backend connects on its own) make one table, at
+// most one per kRebuildInterval or four times what the last build took, so that building never
+// fills the control thread. Thread safety: control thread only. `publish` is called there, never
+// inline from the constructor. Failure: a set that makes no ring (too many members) is logged and
+// the present table stays.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -34,8 +35,8 @@ class TableUpdater {
   TableUpdater(boost::asio::io_context& control, const RingOptions& options, milliseconds settle,
                Publish publish);
 
-  // Another ring over the same backends. `endpoints` are those known, with the names that this ring hashes: both
-  // change in one table.
+  // Another ring over the same backends. `endpoints` are those known, with the names that this ring
+  // hashes: both change in one table.
   void SetRingOptions(const RingOptions& options, std::vector<BackendEndpoint> endpoints);
   void SetEndpoints(std::vector<BackendEndpoint> endpoints);
   // A worker's backend became ready, or went down.

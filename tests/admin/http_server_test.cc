@@ -111,9 +111,10 @@ class HttpServerTest : public testing::Test {
 // Scenario: GET of a known path, with and without a query; of an unknown one.
 // Guarantees: the handler sees the path without its query; its status, type and body arrive.
 TEST_F(HttpServerTest, GetIsAnsweredByTheHandler) {
-  EXPECT_THAT(Ask("GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
-              AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Content-Type: text/plain; version=0.0.4\r\n"),
-                    HasSubstr("Content-Length: 4\r\n"), EndsWith("\r\n\r\na 1\n")));
+  EXPECT_THAT(
+      Ask("GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+      AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Content-Type: text/plain; version=0.0.4\r\n"),
+            HasSubstr("Content-Length: 4\r\n"), EndsWith("\r\n\r\na 1\n")));
   EXPECT_THAT(Ask("GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
               AllOf(StartsWith("HTTP/1.1 404 "), EndsWith("nothing\n")));
   EXPECT_EQ(asked_, (std::vector<std::string>{"/metrics", "/other"}));
@@ -122,12 +123,14 @@ TEST_F(HttpServerTest, GetIsAnsweredByTheHandler) {
 // Scenario: HEAD.
 // Guarantees: the headers of GET, its length included, and no body.
 TEST_F(HttpServerTest, HeadHasNoBody) {
-  EXPECT_THAT(Ask("HEAD /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
-              AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Content-Length: 4\r\n"), EndsWith("\r\n\r\n")));
+  EXPECT_THAT(
+      Ask("HEAD /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+      AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Content-Length: 4\r\n"), EndsWith("\r\n\r\n")));
 }
 
 // Scenario: POST without and with a body, DELETE, an invented method; GET with a body.
-// Guarantees: 405 with Allow (the handler is not asked), and the connection ends where a body follows.
+// Guarantees: 405 with Allow (the handler is not asked), and the connection ends where a body
+// follows.
 TEST_F(HttpServerTest, OtherMethodsAreNotAllowed) {
   for (const char* request : {"POST /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
                               "POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
@@ -140,8 +143,8 @@ TEST_F(HttpServerTest, OtherMethodsAreNotAllowed) {
   EXPECT_TRUE(asked_.empty());
 }
 
-// Scenario: three requests on one connection, one after the other and then pipelined; the last asks to close.
-// Guarantees: keep-alive: all are answered, in order.
+// Scenario: three requests on one connection, one after the other and then pipelined; the last asks
+// to close. Guarantees: keep-alive: all are answered, in order.
 TEST_F(HttpServerTest, ConnectionsAreKeptAlive) {
   Peer& peer = NewPeer();
   const std::string get = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -157,14 +160,16 @@ TEST_F(HttpServerTest, ConnectionsAreKeptAlive) {
 // Scenario: HTTP/1.0 without keep-alive.
 // Guarantees: answered and closed.
 TEST_F(HttpServerTest, Http10EndsAfterItsAnswer) {
-  EXPECT_THAT(Ask("GET /metrics HTTP/1.0\r\n\r\n"), AllOf(StartsWith("HTTP/1.0 200 "), EndsWith("a 1\n")));
+  EXPECT_THAT(Ask("GET /metrics HTTP/1.0\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.0 200 "), EndsWith("a 1\n")));
 }
 
 // Scenario: headers of 7 KiB and of 9 KiB; bytes that are no HTTP.
 // Guarantees: the first is served, the others are cut off without reaching the handler.
 TEST_F(HttpServerTest, HeadersAreBounded) {
   const auto with = [](std::size_t size) {
-    return "GET /metrics HTTP/1.1\r\nConnection: close\r\nX: " + std::string(size, 'x') + "\r\n\r\n";
+    return "GET /metrics HTTP/1.1\r\nConnection: close\r\nX: " + std::string(size, 'x') +
+           "\r\n\r\n";
   };
   EXPECT_THAT(Ask(with(7 * 1024)), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(Ask(with(9 * 1024)), Not(HasSubstr(" 200 ")));
@@ -173,7 +178,8 @@ TEST_F(HttpServerTest, HeadersAreBounded) {
 }
 
 // Scenario: as many connections as allowed; the oldest asks something; then come two more.
-// Guarantees: those silent longest are closed for them, not the one that asked; all others are served.
+// Guarantees: those silent longest are closed for them, not the one that asked; all others are
+// served.
 TEST_F(HttpServerTest, ConnectionsAreBounded) {
   for (std::size_t i = 0; i < HttpServer::kConnectionsMax; ++i) NewPeer();
   RunUntil([&, turns = 0]() mutable { return ++turns > 200; });

@@ -45,7 +45,8 @@ class TelemetryTest : public testing::Test {
         column->forwarded.Add(weight * 4);
         column->cancelled.Add(weight * 2);
         column->in_flight.Add(weight);
-        column->rejected[RejectIndex(RejectReason::kBackend, GrpcCode::kInvalidArgument)].Add(weight);
+        column->rejected[RejectIndex(RejectReason::kBackend, GrpcCode::kInvalidArgument)].Add(
+            weight);
         column->refused[static_cast<std::size_t>(RefuseReason::kThrottled)].Add(weight * 2);
       }
       auto metrics = std::make_shared<BackendMetrics>();
@@ -108,7 +109,8 @@ TEST_F(TelemetryTest, ValuesAreSumsOverTheWorkers) {
 }
 
 // Scenario: the same scrape, read as a ledger.
-// Guarantees: every reason to reject or refuse has a series, so that the ledger can be closed from outside (I4).
+// Guarantees: every reason to reject or refuse has a series, so that the ledger can be closed from
+// outside (I4).
 TEST_F(TelemetryTest, EveryReasonHasASeries) {
   const test::Samples samples = Scrape();
   std::size_t rejected = 0;
@@ -135,7 +137,8 @@ TEST_F(TelemetryTest, LatencyIsAHistogram) {
 }
 
 // Scenario: the ring, the resolver and the process.
-// Guarantees: what an operator asks for first: members, generation, age of the list, uptime, version, ready.
+// Guarantees: what an operator asks for first: members, generation, age of the list, uptime,
+// version, ready.
 TEST_F(TelemetryTest, DiscoveryAndProcess) {
   EXPECT_EQ(Value("spanring_ring_members"), 2);
   EXPECT_EQ(Value("spanring_ring_generation"), 4);
@@ -166,9 +169,11 @@ TEST_F(TelemetryTest, TheCollectorsNamesAreThere) {
     EXPECT_EQ(Value(prefix + "num_backend_updates" + total + R"({resolver="dns"})"), 3);
     EXPECT_EQ(Value(prefix + R"(backend_latency_count{endpoint="10.0.0.1:4317"})"), 4);
     EXPECT_EQ(
-        Value(prefix + "backend_outcome" + total + R"({endpoint="10.0.0.1:4317",success="true"})"), 40);
+        Value(prefix + "backend_outcome" + total + R"({endpoint="10.0.0.1:4317",success="true"})"),
+        40);
     EXPECT_EQ(
-        Value(prefix + "backend_outcome" + total + R"({endpoint="10.0.0.1:4317",success="false"})"), 12);
+        Value(prefix + "backend_outcome" + total + R"({endpoint="10.0.0.1:4317",success="false"})"),
+        12);
   }
 }
 
@@ -182,7 +187,8 @@ TEST_F(TelemetryTest, OperationsPageNamesEveryMetric) {
   const std::string page = text.str();
   const std::size_t begin = page.find("<!-- metrics:begin -->");
   const std::size_t end = page.find("<!-- metrics:end -->");
-  ASSERT_TRUE(begin != std::string::npos && end != std::string::npos && begin < end) << "no markers";
+  ASSERT_TRUE(begin != std::string::npos && end != std::string::npos && begin < end)
+      << "no markers";
   std::set<std::string> documented;
   std::istringstream lines(page.substr(begin, end - begin));
   for (std::string line; std::getline(lines, line);) {

@@ -59,14 +59,19 @@ class CommandLineTest : public testing::Test {
     otlp_ = ports[0];
     health_ = ports[1];
     metrics_ = ports[2];
-    const auto local = [](std::uint16_t port) { return "\"127.0.0.1:" + std::to_string(port) + "\""; };
+    const auto local = [](std::uint16_t port) {
+      return "\"127.0.0.1:" + std::to_string(port) + "\"";
+    };
     return "receivers: {otlp: {protocols: {grpc: {endpoint: " + local(otlp_) + "}}}}\n" +
-           "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: {static: "
-           "{hostnames: [" + local(ports[3]) + "]}}}}\n" +
-           "extensions: {health_check: {endpoint: " + local(health_) + "}}\n" +
+           "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: "
+           "{static: "
+           "{hostnames: [" +
+           local(ports[3]) + "]}}}}\n" + "extensions: {health_check: {endpoint: " + local(health_) +
+           "}}\n" +
            "service:\n  extensions: [health_check]\n"
            "  pipelines: {traces: {receivers: [otlp], exporters: [loadbalancing]}}\n"
-           "  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: " +
+           "  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, "
+           "port: " +
            std::to_string(metrics_) + "}}}}]}}\n" + more;
   }
   // Starts a router and waits until it serves.
@@ -93,7 +98,8 @@ std::string SourceFile(const std::string& path) {
   return text.str();
 }
 
-// ---- arguments ------------------------------------------------------------------------------------
+// ---- arguments
+// ------------------------------------------------------------------------------------
 
 // Scenario: --version; --help.
 // Guarantees: name and version, exit code 0.
@@ -118,7 +124,8 @@ TEST_F(CommandLineTest, UnusableArgumentsAreExplained) {
   EXPECT_THAT(missing.output, HasSubstr("/nonexistent/spanring.yaml"));
 }
 
-// ---- validate -------------------------------------------------------------------------------------
+// ---- validate
+// -------------------------------------------------------------------------------------
 
 // Scenario: every example file, the smallest of the documentation among them.
 // Guarantees: valid as they are, exit code 0.
@@ -149,22 +156,27 @@ TEST_F(CommandLineTest, EveryFaultIsListed) {
        {std::vector<std::string>{"validate", "--config", path}, {"--config", path}}) {
     const Ended ended = Run(arguments);
     EXPECT_EQ(ended.exit_code, 1);
-    EXPECT_THAT(ended.output, AllOf(HasSubstr("bad.yaml:7"), HasSubstr("port"), HasSubstr("bad.yaml:8"),
-                                    HasSubstr("interval"), HasSubstr("bad.yaml:10"), HasSubstr("wrokers")));
+    EXPECT_THAT(ended.output,
+                AllOf(HasSubstr("bad.yaml:7"), HasSubstr("port"), HasSubstr("bad.yaml:8"),
+                      HasSubstr("interval"), HasSubstr("bad.yaml:10"), HasSubstr("wrokers")));
   }
 }
 
-// ---- owner ----------------------------------------------------------------------------------------
+// ---- owner
+// ----------------------------------------------------------------------------------------
 
 // Scenario: `owner` of two traces over a static list, twice; the same list in another order.
 // Guarantees: the same owners and the same fingerprint each time: a pure function of the set.
 TEST_F(CommandLineTest, OwnerIsDeterministic) {
   const auto config = [&](const std::string& name, const std::string& hosts) {
-    return Write(name, "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: "
-                       "{static: {hostnames: [" + hosts + "]}}}}\n");
+    return Write(name,
+                 "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: "
+                 "{static: {hostnames: [" +
+                     hosts + "]}}}}\n");
   };
   const std::string one = config("one.yaml", "'10.0.0.1:4317', '10.0.0.2:4317', '10.0.0.3:4317'");
-  const std::string other = config("other.yaml", "'10.0.0.3:4317', '10.0.0.1:4317', '10.0.0.2:4317'");
+  const std::string other =
+      config("other.yaml", "'10.0.0.3:4317', '10.0.0.1:4317', '10.0.0.2:4317'");
   const std::vector<std::string> ids = {"0123456789abcdef0123456789abcdef",
                                         "00000000000000000000000000000001"};
   const Ended first = Run({"owner", "--config", one, ids[0], ids[1]});
@@ -190,8 +202,9 @@ TEST_F(CommandLineTest, OwnerRefusesWhatIsNoTraceId) {
 // Guarantees: `owner` ends; the backend counts once.
 TEST_F(CommandLineTest, OwnerEndsForABackendListedTwice) {
   const std::string path =
-      Write("twice.yaml", "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, "
-                          "resolver: {static: {hostnames: ['10.0.0.1:4317', '10.0.0.1']}}}}\n");
+      Write("twice.yaml",
+            "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, "
+            "resolver: {static: {hostnames: ['10.0.0.1:4317', '10.0.0.1']}}}}\n");
   const auto process = Start({"owner", "--config", path, std::string(32, '1')});
   const auto code = process->WaitForExit(seconds(20));
   ASSERT_TRUE(code.has_value()) << "it waits for ever";
@@ -200,7 +213,8 @@ TEST_F(CommandLineTest, OwnerEndsForABackendListedTwice) {
   EXPECT_THAT(process->Output(), HasSubstr(" 1 backends"));
 }
 
-// ---- serving --------------------------------------------------------------------------------------
+// ---- serving
+// --------------------------------------------------------------------------------------
 
 // Scenario: the smallest example with other ports, then SIGTERM.
 // Guarantees: it runs; draining is said, the ledger line comes last, exit code 0.
@@ -214,8 +228,9 @@ TEST_F(CommandLineTest, SigtermDrainsAndPrintsTheLedger) {
   EXPECT_EQ(process->WaitForExit(kPatience), 0);
   AwaitEndOfOutput(*process);
   EXPECT_THAT(process->LastLines(1),
-              testing::ElementsAre(HasSubstr("spans: received 0 = forwarded 0 + suppressed 0 + rejected 0 + refused 0 + "
-                                             "cancelled 0 + in flight 0")));
+              testing::ElementsAre(HasSubstr(
+                  "spans: received 0 = forwarded 0 + suppressed 0 + rejected 0 + refused 0 + "
+                  "cancelled 0 + in flight 0")));
 }
 
 // Scenario: SIGTERM while a client is connected that has never said a word.
@@ -249,7 +264,8 @@ TEST_F(CommandLineTest, ASecondSigtermHurries) {
 }
 
 // Scenario: SIGHUP with the file as it was, then SIGUSR1, while serving.
-// Guarantees: nothing has changed, and it says so; a stray signal neither ends it nor makes it deaf.
+// Guarantees: nothing has changed, and it says so; a stray signal neither ends it nor makes it
+// deaf.
 TEST_F(CommandLineTest, OtherSignalsChangeNothing) {
   const auto process = Serve("spanring: {drain: {delay: 0s, timeout: 5s}}\n");
   process->Signal(SIGHUP);
@@ -273,16 +289,16 @@ TEST_F(CommandLineTest, APortInUseIsSaid) {
                                    HasSubstr("in use")));
 }
 
-// Scenario: the smallest example, word for word, with its three ports moved by further sections only.
-// Guarantees: it runs unmodified otherwise, whether its backend's name resolves or not.
+// Scenario: the smallest example, word for word, with its three ports moved by further sections
+// only. Guarantees: it runs unmodified otherwise, whether its backend's name resolves or not.
 TEST_F(CommandLineTest, TheSmallestExampleRuns) {
   const std::string minimal = SourceFile("examples/minimal.yaml");
   ASSERT_THAT(minimal, HasSubstr("loadbalancing"));
   std::string others = Config();
   const std::size_t begin = others.find("exporters:");
   others.erase(begin, others.find('\n', begin) + 1 - begin);
-  const auto process = Start({"--config", Write("minimal.yaml", minimal + others +
-                                                                    "spanring: {drain: {delay: 0s}}\n")});
+  const auto process = Start(
+      {"--config", Write("minimal.yaml", minimal + others + "spanring: {drain: {delay: 0s}}\n")});
   ASSERT_TRUE(process->WaitForLine("workers:", kPatience)) << process->Output();
   EXPECT_EQ(HealthStatus("/"), 200);
   process->Terminate();

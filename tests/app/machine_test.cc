@@ -16,13 +16,15 @@ TEST(MachineTest, CpuMaxIsQuotaOverPeriod) {
 // Scenario: no quota; files that are empty, cut or nonsense.
 // Guarantees: no quota rather than a wrong one.
 TEST(MachineTest, CpuMaxWithoutAQuotaIsNothing) {
-  for (const char* text : {"max 100000", "", "150000", "0 100000", "-1 100000", "150000 0", "a b"}) {
+  for (const char* text :
+       {"max 100000", "", "150000", "0 100000", "-1 100000", "150000 0", "a b"}) {
     EXPECT_EQ(ParseCpuMax(text), std::nullopt) << text;
   }
 }
 
 // Scenario: this machine.
-// Guarantees: at least one CPU; a memory limit that is not zero and at most 2 GiB; some descriptors.
+// Guarantees: at least one CPU; a memory limit that is not zero and at most 2 GiB; some
+// descriptors.
 TEST(MachineTest, ThisMachineGivesUsableNumbers) {
   EXPECT_GE(AvailableCpus(), 1u);
   EXPECT_GT(DefaultMemoryLimit(), 0u);

@@ -25,15 +25,17 @@ class WorkerTest : public testing::Test, private WorkerListener {
     options.forwarder.compress = false;
     worker_ = std::make_unique<Worker>(0, budget_, options, self);
     worker_->Start();
-    const BackendEndpoint endpoint = {.name = "127.0.0.1:" + std::to_string(backend_.address().port()),
-                                      .ring_name = "b",
-                                      .address = backend_.address()};
+    const BackendEndpoint endpoint = {
+        .name = "127.0.0.1:" + std::to_string(backend_.address().port()),
+        .ring_name = "b",
+        .address = backend_.address()};
     Membership membership;
     membership.SetKnown({endpoint});
     membership.OnReady(0, endpoint.name);
     worker_->SetTable(*BuildRoutingTable(membership, {}, {}));
     ASSERT_TRUE(RunUntil([&] { return ready_.load() == 1; }));
-    boost::asio::ip::tcp::acceptor listening(loop_.io(), {boost::asio::ip::address_v4::loopback(), 0});
+    boost::asio::ip::tcp::acceptor listening(loop_.io(),
+                                             {boost::asio::ip::address_v4::loopback(), 0});
     client_ = std::make_unique<Http2Client>(listening.local_endpoint().port());
     const ListenerTarget target = worker_->Target();
     target.take(listening.accept().release(), false);
@@ -63,7 +65,9 @@ class WorkerTest : public testing::Test, private WorkerListener {
   std::unique_ptr<Http2Client> client_;
 
  private:
-  void OnBackendState(std::size_t, std::string, bool is_ready) override { ready_ += is_ready ? 1 : 0; }
+  void OnBackendState(std::size_t, std::string, bool is_ready) override {
+    ready_ += is_ready ? 1 : 0;
+  }
   void OnBackends(std::size_t, Telemetry::BackendList) override {}
   std::atomic<int> ready_{0};
 };
@@ -98,8 +102,9 @@ TEST_F(WorkerTest, DrainsStepByStep) {
   EXPECT_TRUE(RunUntil([&] { return worker_->connection_count() == 0; }));
 }
 
-// Scenario: megabytes of requests wait for a backend that has stopped reading; then the worker is destroyed.
-// Guarantees: nothing touches what is gone (runs under AddressSanitizer), the budget is whole again.
+// Scenario: megabytes of requests wait for a backend that has stopped reading; then the worker is
+// destroyed. Guarantees: nothing touches what is gone (runs under AddressSanitizer), the budget is
+// whole again.
 TEST_F(WorkerTest, DiesWithRequestsInFlight) {
   backend_.Hold();
   const std::string request = RequestOf({kTraceId}, std::string(400 * 1024, 'r'));

@@ -57,8 +57,9 @@ class BackendTest : public ::testing::Test, public BackendObserver {
     address_ = server_->address();
   }
   void Open() {
-    backend_ = std::make_shared<Backend>(loop_, gzip_, std::make_shared<const BackendOptions>(options_),
-                                         BackendEndpoint{"b:1", "b:1", address_}, *this);
+    backend_ =
+        std::make_shared<Backend>(loop_, gzip_, std::make_shared<const BackendOptions>(options_),
+                                  BackendEndpoint{"b:1", "b:1", address_}, *this);
     backend_->Start();
   }
   void ListenAndConnect(const test::PeerOptions& options = {}) {

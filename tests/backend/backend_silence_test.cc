@@ -29,7 +29,8 @@ class BackendSilenceTest : public BackendTest {
 };
 
 // Scenario: one call gets no answer for 520 ms, then a second; the server is well again.
-// Guarantees: O8, FM-04: DOWN after the second; attempts fail at once then; a probe brings it back and it serves.
+// Guarantees: O8, FM-04: DOWN after the second; attempts fail at once then; a probe brings it back
+// and it serves.
 TEST_F(BackendSilenceTest, TwoUnansweredCallsTakeItDownFm04) {
   ListenAndConnect();
   Ignore(1, milliseconds(520));
@@ -44,7 +45,8 @@ TEST_F(BackendSilenceTest, TwoUnansweredCallsTakeItDownFm04) {
   EXPECT_EQ(refused.result->kind, Kind::kTransient);
   EXPECT_FALSE(refused.result->was_processed_maybe);
   ASSERT_TRUE(Until([&] { return backend_->state() == BackendState::kReady; }));
-  EXPECT_GE(states_.back().second - states_[1].second, milliseconds(900)) << "the probe comes after a second";
+  EXPECT_GE(states_.back().second - states_[1].second, milliseconds(900))
+      << "the probe comes after a second";
   server_->on_request = [](Peer& peer, PeerStream& stream) { peer.AnswerGrpc(stream, 0, ""); };
   const KeepingAttempt& served = Send();
   ASSERT_TRUE(Done(served));
@@ -59,8 +61,8 @@ TEST_F(BackendSilenceTest, ShortDeadlinesAreNoSilence) {
   EXPECT_EQ(backend_->state(), BackendState::kReady);
 }
 
-// Scenario: the backend asks for 600 ms; two calls wait that long and are given up 50 ms after they were sent.
-// Guarantees: time in our own queue is not the backend's silence.
+// Scenario: the backend asks for 600 ms; two calls wait that long and are given up 50 ms after they
+// were sent. Guarantees: time in our own queue is not the backend's silence.
 TEST_F(BackendSilenceTest, WaitingHereIsNoSilence) {
   ListenAndConnect();
   bool is_told = false;
@@ -85,15 +87,17 @@ TEST_F(BackendSilenceTest, WaitingHereIsNoSilence) {
 TEST_F(BackendSilenceTest, AnAnswerEndsTheRow) {
   ListenAndConnect();
   Ignore(1, milliseconds(520));
-  server_->on_request = [](Peer& peer, PeerStream& stream) { peer.AnswerGrpc(stream, 14, "later"); };
+  server_->on_request = [](Peer& peer, PeerStream& stream) {
+    peer.AnswerGrpc(stream, 14, "later");
+  };
   ASSERT_TRUE(Done(Send()));
   server_->on_request = nullptr;
   Ignore(1, milliseconds(520));
   EXPECT_EQ(backend_->state(), BackendState::kReady);
 }
 
-// Scenario: three calls get no answer, but too many backends are down already; then that has passed.
-// Guarantees: it stays; afterwards the next such call takes it down.
+// Scenario: three calls get no answer, but too many backends are down already; then that has
+// passed. Guarantees: it stays; afterwards the next such call takes it down.
 TEST_F(BackendSilenceTest, StaysWhileItMayNotGoDown) {
   may_take_down_ = false;
   ListenAndConnect();
@@ -104,8 +108,9 @@ TEST_F(BackendSilenceTest, StaysWhileItMayNotGoDown) {
   EXPECT_EQ(backend_->state(), BackendState::kDown);
 }
 
-// Scenario: retries are sent to a backend with nothing else in flight, then with ten calls in flight.
-// Guarantees: section 10: three retries and a fifth of what is in flight; an ended one makes room.
+// Scenario: retries are sent to a backend with nothing else in flight, then with ten calls in
+// flight. Guarantees: section 10: three retries and a fifth of what is in flight; an ended one
+// makes room.
 TEST_F(BackendSilenceTest, RetriesAreWithinABudget) {
   ListenAndConnect();
   const auto retry = [&]() -> KeepingAttempt& {
@@ -127,7 +132,8 @@ TEST_F(BackendSilenceTest, RetriesAreWithinABudget) {
   backend_->Cancel(first, AttemptOutcome::kCancelled);
   EXPECT_TRUE(backend_->MayRetry());
   EXPECT_EQ(backend_->metrics()->retries.Value(), 5U);
-  for (std::size_t i = 1; i < attempts_.size(); ++i) backend_->Cancel(*attempts_[i], AttemptOutcome::kCancelled);
+  for (std::size_t i = 1; i < attempts_.size(); ++i)
+    backend_->Cancel(*attempts_[i], AttemptOutcome::kCancelled);
 }
 
 }  // namespace

@@ -52,7 +52,8 @@ class AllocationTest : public ForwardTest {
 };
 
 // Scenario: requests of 100 and of 1000 spans over four backends, warm, plain and compressed.
-// Guarantees: taking, indexing, splitting and sending a request allocates for 1000 spans no more often than for 100.
+// Guarantees: taking, indexing, splitting and sending a request allocates for 1000 spans no more
+// often than for 100.
 TEST_F(AllocationTest, PerRequestAndNotPerSpan) {
   for (const bool compress : {false, true}) {
     SCOPED_TRACE(compress ? "compressed" : "plain");

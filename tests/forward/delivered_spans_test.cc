@@ -39,9 +39,9 @@ class DeliveredSpansTest : public testing::Test {
   DeliveredSpans delivered_;
 };
 
-// Scenario: two spans were delivered; they come again alone, in another order, among others, and under another
-// resource, another scope, and with one byte changed.
-// Guarantees: FM-18: known again in whatever batch; nothing else is found.
+// Scenario: two spans were delivered; they come again alone, in another order, among others, and
+// under another resource, another scope, and with one byte changed. Guarantees: FM-18: known again
+// in whatever batch; nothing else is found.
 TEST_F(DeliveredSpansTest, OnlyTheVeryBytesAreFoundFm18) {
   EXPECT_TRUE(delivered_.IsEmpty(now_));
   Remember(RequestOf({Id('a'), Id('b')}, "shop"));
@@ -61,9 +61,9 @@ TEST_F(DeliveredSpansTest, OnlyTheVeryBytesAreFoundFm18) {
   EXPECT_EQ(Found(other_name), "0") << "another span of the same trace";
 }
 
-// Scenario: 300 random requests of every shape, seed 21; a random part of the shards of each was delivered; the whole
-// comes again.
-// Guarantees: FM-18: exactly the spans of those shards are found, however the split has cut their groups.
+// Scenario: 300 random requests of every shape, seed 21; a random part of the shards of each was
+// delivered; the whole comes again. Guarantees: FM-18: exactly the spans of those shards are found,
+// however the split has cut their groups.
 TEST_F(DeliveredSpansTest, AShardIsFoundInItsRequest) {
   constexpr std::size_t kShards = 3;
   RandomRequest random(21);
@@ -95,13 +95,14 @@ TEST_F(DeliveredSpansTest, AShardIsFoundInItsRequest) {
   EXPECT_GT(found_spans, 500u);
 }
 
-// Scenario: one span is remembered; the clock goes on, with a look each second, with none, and with looks at the most
-// unlucky moments.
-// Guarantees: FM-18: known for at least one lifetime, forgotten after two, whenever somebody looked.
+// Scenario: one span is remembered; the clock goes on, with a look each second, with none, and with
+// looks at the most unlucky moments. Guarantees: FM-18: known for at least one lifetime, forgotten
+// after two, whenever somebody looked.
 TEST_F(DeliveredSpansTest, ForgottenAfterTwoLifetimesFm18) {
   using std::chrono::seconds;
   const std::string request = RequestOf({Id('a')});
-  const std::vector<std::vector<int>> looks = {{119, 121}, {59, 61, 119, 120}, {119, 178}, {60, 61, 125}, {500}, {60}};
+  const std::vector<std::vector<int>> looks = {
+      {119, 121}, {59, 61, 119, 120}, {119, 178}, {60, 61, 125}, {500}, {60}};
   for (const std::vector<int>& times : looks) {
     DeliveredSpans fresh;
     ASSERT_EQ(index_.Parse(AsBytes(request), {.check_utf8 = false}), std::nullopt);
@@ -118,7 +119,8 @@ TEST_F(DeliveredSpansTest, ForgottenAfterTwoLifetimesFm18) {
 }
 
 // Scenario: room for ten spans, thirty are delivered; a lifetime later ten more.
-// Guarantees: bounded; the first ten are known, the others cost duplicates; each lifetime has its own ten.
+// Guarantees: bounded; the first ten are known, the others cost duplicates; each lifetime has its
+// own ten.
 TEST_F(DeliveredSpansTest, CapacityIsBounded) {
   DeliveredSpans small(10);
   const auto count = [&](char first, int spans, TimePoint now, bool remember) {

@@ -25,10 +25,12 @@ class FailoverTest : public ForwardTest {
     return members[Ring::Build(named, {})->OwnerOf(AsBytes(id))];
   }
   // Whether exactly backends_[i] has got the span of `id`, once.
-  void ExpectOnlyAt(std::size_t expected, const std::string& id, std::size_t first_request = 0) const {
+  void ExpectOnlyAt(std::size_t expected, const std::string& id,
+                    std::size_t first_request = 0) const {
     for (std::size_t i = 0; i < backends_.size(); ++i) {
       int count = 0;
-      for (std::size_t k = i == expected ? 0 : first_request; k < backends_[i]->requests().size(); ++k) {
+      for (std::size_t k = i == expected ? 0 : first_request; k < backends_[i]->requests().size();
+           ++k) {
         count += backends_[i]->requests()[k].message.find(id) != std::string::npos ? 1 : 0;
       }
       EXPECT_EQ(count, i == expected ? 1 : 0) << "backend " << i;
@@ -37,15 +39,16 @@ class FailoverTest : public ForwardTest {
 };
 
 // Scenario: one of three backends is DOWN and its successors are known; later it is up again.
-// Guarantees: O8, I2: its spans go, first time, to their owner in the ring without it, all others stay; when it is up
-// for this worker, they go to it at once.
+// Guarantees: O8, I2: its spans go, first time, to their owner in the ring without it, all others
+// stay; when it is up for this worker, they go to it at once.
 TEST_F(FailoverTest, SpansOfADownOwnerGoToItsSuccessorO8) {
   SetUpRouter(3);
   const std::vector<std::string> ids = Ids();
   StopBackend(1);
   SetRing(endpoints_, {1});
   EXPECT_EQ(Await(RequestOf(ids)).code, GrpcCode::kOk);
-  for (std::size_t i = 0; i < ids.size(); ++i) ExpectOnlyAt(i % 3 == 1 ? OwnerIn({0, 2}, ids[i]) : i % 3, ids[i]);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    ExpectOnlyAt(i % 3 == 1 ? OwnerIn({0, 2}, ids[i]) : i % 3, ids[i]);
   EXPECT_EQ(RequestsAtBackends(), 2u);
   EXPECT_EQ(ledger_.failover_spans.Value(), 10u);
   backends_[1]->Restart();
@@ -57,7 +60,8 @@ TEST_F(FailoverTest, SpansOfADownOwnerGoToItsSuccessorO8) {
 }
 
 // Scenario: a backend dies with a shard in its hands; while that pauses, a table without it comes.
-// Guarantees: O8, FM-01: the shard's spans go to the successors; counted rerouted and failed over; nothing is lost.
+// Guarantees: O8, FM-01: the shard's spans go to the successors; counted rerouted and failed over;
+// nothing is lost.
 TEST_F(FailoverTest, AShardInAPauseGoesToTheSuccessors) {
   for (const bool compress : {false, true}) {
     SetUpRouter(3, {.compress = compress});
@@ -99,9 +103,9 @@ TEST_F(FailoverTest, AllDownIsUnavailableFm26) {
   EXPECT_EQ(RefusedFor(ledger_.spans, RefuseReason::kTransient), 2u);
 }
 
-// Scenario: the ring loses a backend while it has a shard, which it then cannot take; plain and compressed.
-// Guarantees: FM-27, I2: the shard is split by the new ring, each span arrives once at its new owner, the shards of
-// the others stay where they are.
+// Scenario: the ring loses a backend while it has a shard, which it then cannot take; plain and
+// compressed. Guarantees: FM-27, I2: the shard is split by the new ring, each span arrives once at
+// its new owner, the shards of the others stay where they are.
 TEST_F(FailoverTest, AFailedShardFollowsTheNewRingFm27) {
   for (const bool compress : {false, true}) {
     SetUpRouter(3, {.compress = compress});
@@ -135,8 +139,8 @@ TEST_F(FailoverTest, AFailedShardFollowsTheNewRingFm27) {
   }
 }
 
-// Scenario: a backend takes one call at a time; a second request waits for it when discovery drops it.
-// Guarantees: FM-27: the waiting one goes to its new owner without a pause, the other finishes.
+// Scenario: a backend takes one call at a time; a second request waits for it when discovery drops
+// it. Guarantees: FM-27: the waiting one goes to its new owner without a pause, the other finishes.
 TEST_F(FailoverTest, WhatWaitsForARetiredBackendMovesAtOnceFm27) {
   backend_options_.in_flight_max = 1;
   SetUpRouter(2);

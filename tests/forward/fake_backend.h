@@ -3,8 +3,8 @@
 // Thread safety: the thread that drives the loop. Ownership: borrows the loop, which outlives it.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -100,12 +100,12 @@ class FakeBackend final : private Acceptor {
   };
 
   void AcceptNext() {
-    listening_.async_accept([this](const boost::system::error_code& error,
-                                   boost::asio::ip::tcp::socket socket) {
-      if (error) return;
-      open_.insert(ServerConnection::Start(loop_, std::move(socket), *this, {}));
-      AcceptNext();
-    });
+    listening_.async_accept(
+        [this](const boost::system::error_code& error, boost::asio::ip::tcp::socket socket) {
+          if (error) return;
+          open_.insert(ServerConnection::Start(loop_, std::move(socket), *this, {}));
+          AcceptNext();
+        });
   }
   std::unique_ptr<StreamHandler> NewStream(ServerStream& stream) override {
     return std::make_unique<Stream>(*this, stream);

@@ -1,6 +1,7 @@
 // ForwardTest: one worker's forwarding path by hand: loop, forwarder and backends on one thread.
 //
-// TearDown holds what every request promises: nothing in flight, nothing charged, the ledger closes (I4).
+// TearDown holds what every request promises: nothing in flight, nothing charged, the ledger closes
+// (I4).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -34,7 +35,8 @@ class RecordingSink final : public ExportSink {
 
 // What became of everything in one column, without what is in flight.
 inline std::uint64_t Settled(const LedgerColumn& column) {
-  std::uint64_t sum = column.forwarded.Value() + column.suppressed.Value() + column.cancelled.Value();
+  std::uint64_t sum =
+      column.forwarded.Value() + column.suppressed.Value() + column.cancelled.Value();
   for (const Counter& counter : column.rejected) sum += counter.Value();
   for (const Counter& counter : column.refused) sum += counter.Value();
   return sum;
@@ -64,7 +66,8 @@ inline FakeBackend::Answer Status(GrpcCode code, std::optional<milliseconds> del
 
 inline FakeBackend::Answer Partial(std::int64_t rejected, const std::string& message) {
   return [=](ServerStream& stream) {
-    stream.RespondMessage(SerializeExportResponse({.rejected_spans = rejected, .message = message}));
+    stream.RespondMessage(
+        SerializeExportResponse({.rejected_spans = rejected, .message = message}));
   };
 }
 
@@ -92,8 +95,10 @@ class ForwardTest : public testing::Test, private BackendObserver {
 
   void TearDown() override {
     if (!forwarder_) return;
-    EXPECT_TRUE(RunUntil([&] { return forwarder_->calls_in_flight() == 0 && memory_.charged() == 0; }))
-        << forwarder_->calls_in_flight() << " calls, " << memory_.charged() << " bytes are left";
+    EXPECT_TRUE(RunUntil([&] {
+      return forwarder_->calls_in_flight() == 0 && memory_.charged() == 0;
+    })) << forwarder_->calls_in_flight()
+        << " calls, " << memory_.charged() << " bytes are left";
     for (const LedgerColumn* column : {&ledger_.requests, &ledger_.spans}) {
       EXPECT_EQ(column->in_flight.Value(), 0u);
       EXPECT_EQ(column->received.Value(), Settled(*column)) << "I4";
@@ -111,8 +116,8 @@ class ForwardTest : public testing::Test, private BackendObserver {
       backends_.push_back(std::make_unique<FakeBackend>(loop_));
       const auto address = backends_.back()->address();
       endpoints_.push_back({.name = "127.0.0.1:" + std::to_string(address.port()),
-                           .ring_name = "backend-" + std::to_string(i),
-                           .address = address});
+                            .ring_name = "backend-" + std::to_string(i),
+                            .address = address});
     }
     SetRing(endpoints_);
     ASSERT_TRUE(RunUntil([&] { return ready_ == count; })) << "backends do not connect";
@@ -121,7 +126,8 @@ class ForwardTest : public testing::Test, private BackendObserver {
   }
 
   // The ring of `joined`, of which those in `down` are DOWN for every worker.
-  void SetRing(const std::vector<BackendEndpoint>& joined, const std::vector<std::size_t>& down = {}) {
+  void SetRing(const std::vector<BackendEndpoint>& joined,
+               const std::vector<std::size_t>& down = {}) {
     Membership membership;
     membership.SetKnown(joined);
     for (const auto& endpoint : joined) membership.OnReady(0, endpoint.name);
@@ -217,9 +223,7 @@ class ForwardTest : public testing::Test, private BackendObserver {
   std::shared_ptr<const Routes> routes_;
 
  private:
-  void OnBackendState(const std::string&, bool is_ready) override {
-    ready_ += is_ready ? 1 : 0;
-  }
+  void OnBackendState(const std::string&, bool is_ready) override { ready_ += is_ready ? 1 : 0; }
   std::size_t ready_ = 0;
 };
 

@@ -22,11 +22,12 @@ using testing::HasSubstr;
 
 class ForwarderTest : public ForwardTest {};
 
-// ---- what arrives ---------------------------------------------------------------------------------
+// ---- what arrives
+// ---------------------------------------------------------------------------------
 
-// Scenario: requests without a span: no bytes; an empty ResourceSpans; one with an empty ScopeSpans; one with a
-// resource and a scope.
-// Guarantees: GS-06, GC-15: success, partial_success unset, nothing sent.
+// Scenario: requests without a span: no bytes; an empty ResourceSpans; one with an empty
+// ScopeSpans; one with a resource and a scope. Guarantees: GS-06, GC-15: success, partial_success
+// unset, nothing sent.
 TEST_F(ForwarderTest, RequestsWithoutSpansAreSuccessAndGoNowhere) {
   SetUpRouter(2);
   for (const std::string& request :
@@ -42,8 +43,9 @@ TEST_F(ForwarderTest, RequestsWithoutSpansAreSuccessAndGoNowhere) {
   EXPECT_EQ(ledger_.spans.received.Value(), 0u);
 }
 
-// Scenario: a request all of whose spans one of three backends owns; unknown fields, non-canonical varints.
-// Guarantees: CP-6, GS-19: its bytes arrive unchanged, at that backend, plain and compressed.
+// Scenario: a request all of whose spans one of three backends owns; unknown fields, non-canonical
+// varints. Guarantees: CP-6, GS-19: its bytes arrive unchanged, at that backend, plain and
+// compressed.
 TEST_F(ForwarderTest, OneOwnerGetsTheVeryBytes) {
   for (const bool compress : {false, true}) {
     SetUpRouter(3, {.compress = compress});
@@ -66,8 +68,8 @@ TEST_F(ForwarderTest, OneOwnerGetsTheVeryBytes) {
 }
 
 // Scenario: 300 random requests, every shape Protobuf allows, over three backends, seed 7.
-// Guarantees: CP-1…CP-3, I2: each span arrives at the owner of its trace ID and nowhere else; what arrived,
-// merged, is what was sent, unknown fields included.
+// Guarantees: CP-1…CP-3, I2: each span arrives at the owner of its trace ID and nowhere else; what
+// arrived, merged, is what was sent, unknown fields included.
 TEST_F(ForwarderTest, EverySpanArrivesAtItsOwnerAndNothingIsLost) {
   SetUpRouter(3);
   RandomRequest random(7);
@@ -113,10 +115,10 @@ TEST_F(ForwarderTest, ShardsGoPlainWhenCompressionIsOff) {
   }
 }
 
-// Scenario: a request of 400 spans, 1 KiB each, for two backends, of which each takes 32 KiB at a time; then one
-// whose only span is larger than that.
-// Guarantees: GC-01, I2: cut at span boundaries: no body is larger, every span arrives once, at its owner; the
-// single span is rejected, alone, and never sent.
+// Scenario: a request of 400 spans, 1 KiB each, for two backends, of which each takes 32 KiB at a
+// time; then one whose only span is larger than that. Guarantees: GC-01, I2: cut at span
+// boundaries: no body is larger, every span arrives once, at its owner; the single span is
+// rejected, alone, and never sent.
 TEST_F(ForwarderTest, WhatIsTooLargeForABackendIsCut) {
   constexpr std::size_t kLimit = 32 * 1024;
   SetUpRouter(2, {.shard_bytes_max = kLimit, .compress = false});
@@ -160,7 +162,8 @@ TEST_F(ForwarderTest, WhatIsTooLargeForABackendIsCut) {
   EXPECT_EQ(backends_[0]->requests().size(), before) << "GC-01: it must not be sent";
 }
 
-// ---- refused before it is sent --------------------------------------------------------------------
+// ---- refused before it is sent
+// --------------------------------------------------------------------
 
 // Scenario: bytes that are no request: garbage, a request cut off in a span, wire type 7.
 // Guarantees: GS-13: INVALID_ARGUMENT without RetryInfo, nothing sent, counted as malformed.
@@ -181,7 +184,8 @@ TEST_F(ForwarderTest, MalformedIsInvalidArgumentAndNothingIsSent) {
 }
 
 // Scenario: as many spans as allowed, and one more.
-// Guarantees: the first is served; the second is RESOURCE_EXHAUSTED without RetryInfo, nothing of it sent.
+// Guarantees: the first is served; the second is RESOURCE_EXHAUSTED without RetryInfo, nothing of
+// it sent.
 TEST_F(ForwarderTest, TooManySpansAreRefusedForGood) {
   SetUpRouter(1, {.spans_max = 3});
   EXPECT_EQ(Await(RequestOf({IdOf(0), IdOf(0, 1), IdOf(0, 2)})).code, GrpcCode::kOk);
@@ -193,9 +197,11 @@ TEST_F(ForwarderTest, TooManySpansAreRefusedForGood) {
 }
 
 // Scenario: no routes were ever set; then routes with an empty ring.
-// Guarantees: GS-12: UNAVAILABLE with a RetryInfo of the configured delay ± 20 %; the spans are counted refused.
+// Guarantees: GS-12: UNAVAILABLE with a RetryInfo of the configured delay ± 20 %; the spans are
+// counted refused.
 TEST_F(ForwarderTest, WithoutBackendsTheClientShallComeBack) {
-  forwarder_.emplace(loop_, memory_, gzip_, ledger_, ForwarderOptions{.retry_delay = milliseconds(500)});
+  forwarder_.emplace(loop_, memory_, gzip_, ledger_,
+                     ForwarderOptions{.retry_delay = milliseconds(500)});
   const std::string request = RequestOf({std::string(16, 'a'), std::string(16, 'b')});
   for (int round = 0; round < 2; ++round) {
     const Verdict verdict = Await(request);
@@ -223,8 +229,8 @@ TEST_F(ForwarderTest, OwnRetryDelaysAreSpread) {
 }
 
 // Scenario: the memory budget holds the request but not its shards; then it does.
-// Guarantees: GS-15: UNAVAILABLE + RetryInfo, counted overload; everything charged is given back; afterwards the
-// same request is served.
+// Guarantees: GS-15: UNAVAILABLE + RetryInfo, counted overload; everything charged is given back;
+// afterwards the same request is served.
 TEST_F(ForwarderTest, FullBudgetIsOverloadAndLeavesNothingBehind) {
   for (const bool is_split : {false, true}) {
     for (const bool compress : {false, true}) {
@@ -253,9 +259,9 @@ TEST_F(ForwarderTest, FullBudgetIsOverloadAndLeavesNothingBehind) {
   }
 }
 
-// Scenario: a 256 KiB resource with spans for each of 20 backends, of which each needs its own copy; then the
-// same with 10 backends.
-// Guarantees: A-19: 20-fold growth is refused for good, before anything is allocated or sent; 10-fold is served.
+// Scenario: a 256 KiB resource with spans for each of 20 backends, of which each needs its own
+// copy; then the same with 10 backends. Guarantees: A-19: 20-fold growth is refused for good,
+// before anything is allocated or sent; 10-fold is served.
 TEST_F(ForwarderTest, GrowthOverItsBackendsIsBounded) {
   for (const std::size_t count : {20u, 10u}) {
     SetUpRouter(count, {});
@@ -286,7 +292,8 @@ TEST_F(ForwarderTest, SmallRequestsMayGrow) {
   EXPECT_EQ(Await(RequestOf(ids, std::string(40 * 1024, 'r'))).code, GrpcCode::kOk);
 }
 
-// ---- what the backends answer ---------------------------------------------------------------------
+// ---- what the backends answer
+// ---------------------------------------------------------------------
 
 // Scenario: one of two backends answers INVALID_ARGUMENT, the other OK.
 // Guarantees: GS-08, FM-10: OK with as many rejected spans as that shard had; one attempt.
@@ -303,7 +310,8 @@ TEST_F(ForwarderTest, APermanentRefusalOfOneShardIsPartialSuccess) {
 }
 
 // Scenario: both backends answer with partial_success, one of them claiming more than it was given.
-// Guarantees: FM-11, I3: the sum, no shard counted beyond its spans, both messages; never sent again (GC-06).
+// Guarantees: FM-11, I3: the sum, no shard counted beyond its spans, both messages; never sent
+// again (GC-06).
 TEST_F(ForwarderTest, PartialSuccessesAddUp) {
   SetUpRouter(2);
   backends_[0]->AnswerBy(Partial(1, "one"));
@@ -327,7 +335,8 @@ TEST_F(ForwarderTest, WarningsReachTheClient) {
 }
 
 // Scenario: one backend answers UNAVAILABLE with RetryInfo 3 s, one INVALID_ARGUMENT, one OK.
-// Guarantees: UNAVAILABLE + 3 s, no partial_success; the accepted span is forwarded, the others refused.
+// Guarantees: UNAVAILABLE + 3 s, no partial_success; the accepted span is forwarded, the others
+// refused.
 TEST_F(ForwarderTest, ATransientFailureDecidesForAll) {
   SetUpRouter(3);
   backends_[0]->AnswerBy(Status(GrpcCode::kUnavailable, milliseconds(3000)));
@@ -342,8 +351,8 @@ TEST_F(ForwarderTest, ATransientFailureDecidesForAll) {
 }
 
 // Scenario: one backend answers with each code of gRPC in turn.
-// Guarantees: GC-09, GC-10, GS-23: retryable codes become UNAVAILABLE + RetryInfo, all others are told as they
-// are, without RetryInfo.
+// Guarantees: GC-09, GC-10, GS-23: retryable codes become UNAVAILABLE + RetryInfo, all others are
+// told as they are, without RetryInfo.
 TEST_F(ForwarderTest, EveryCodeOfASoleBackend) {
   SetUpRouter(1);
   const std::set<GrpcCode> retryable = {GrpcCode::kCancelled,   GrpcCode::kDeadlineExceeded,
@@ -414,15 +423,17 @@ TEST_F(ForwarderTest, AnswersMayComeInAnyOrder) {
   }
 }
 
-// ---- ends -----------------------------------------------------------------------------------------
+// ---- ends
+// -----------------------------------------------------------------------------------------
 
 // Scenario: a backend stays silent beyond the request's deadline of 100 ms.
-// Guarantees: P-14: DEADLINE_EXCEEDED not before the deadline and at most 50 ms after it, and the backend's
-// stream is reset; the shard that was answered in time is forwarded.
+// Guarantees: P-14: DEADLINE_EXCEEDED not before the deadline and at most 50 ms after it, and the
+// backend's stream is reset; the shard that was answered in time is forwarded.
 TEST_F(ForwarderTest, TheDeadlineIsKeptAndStopsTheWork) {
   SetUpRouter(2);
   backends_[0]->Hold();
-  // The machine may stall this test; a late loop is not the forwarder's fault: the best of some tries counts.
+  // The machine may stall this test; a late loop is not the forwarder's fault: the best of some
+  // tries counts.
   Duration best = Duration::max();
   for (int attempt = 0; attempt < 10 && best > milliseconds(50); ++attempt) {
     const TimePoint deadline = Clock::now() + milliseconds(100);
@@ -438,7 +449,9 @@ TEST_F(ForwarderTest, TheDeadlineIsKeptAndStopsTheWork) {
   EXPECT_EQ(backends_[0]->resets(), backends_[0]->requests().size());
   EXPECT_EQ(RefusedFor(ledger_.spans, RefuseReason::kDeadline), ledger_.spans.forwarded.Value());
   EXPECT_EQ(pool_->Find("127.0.0.1:" + std::to_string(backends_[0]->address().port()))
-                ->metrics()->attempts[static_cast<std::size_t>(AttemptOutcome::kTimeout)].Value(),
+                ->metrics()
+                ->attempts[static_cast<std::size_t>(AttemptOutcome::kTimeout)]
+                .Value(),
             backends_[0]->requests().size());
 }
 
@@ -458,7 +471,8 @@ TEST_F(ForwarderTest, TheShorterOfAttemptTimeoutAndDeadlineCounts) {
 }
 
 // Scenario: the client goes away while its request waits for a connection that is not there yet.
-// Guarantees: P-15, FM-17: nothing is sent, all is released at once, the spans are counted cancelled.
+// Guarantees: P-15, FM-17: nothing is sent, all is released at once, the spans are counted
+// cancelled.
 TEST_F(ForwarderTest, CancelBeforeDispatchSendsNothing) {
   backend_options_.in_flight_max = 1;
   SetUpRouter(1, {.compress = false});
@@ -482,8 +496,9 @@ TEST_F(ForwarderTest, CancelBeforeDispatchSendsNothing) {
   EXPECT_TRUE(second.verdicts.empty());
 }
 
-// Scenario: the client goes away after both shards were sent; then one backend takes its shard and one refuses.
-// Guarantees: FM-17: the shards finish, the sink hears nothing; accepted is forwarded, the rest cancelled.
+// Scenario: the client goes away after both shards were sent; then one backend takes its shard and
+// one refuses. Guarantees: FM-17: the shards finish, the sink hears nothing; accepted is forwarded,
+// the rest cancelled.
 TEST_F(ForwarderTest, CancelAfterDispatchLetsShardsFinish) {
   SetUpRouter(2);
   for (const auto& backend : backends_) backend->Hold();
@@ -517,8 +532,8 @@ TEST_F(ForwarderTest, ACancelledCallStillEndsAtItsDeadline) {
   EXPECT_TRUE(RunUntil([&] { return backends_[0]->resets() == 1; }));
 }
 
-// Scenario: the client goes away; then the backend proves by a reset that it did not process the request.
-// Guarantees: FM-17: nobody waits for it, so it is not sent a second time.
+// Scenario: the client goes away; then the backend proves by a reset that it did not process the
+// request. Guarantees: FM-17: nobody waits for it, so it is not sent a second time.
 TEST_F(ForwarderTest, ACancelledCallIsNotSentAgain) {
   SetUpRouter(1);
   backends_[0]->Hold();

@@ -1,4 +1,5 @@
-// A shard that fails for now is sent again: alone, in time, with respect for what the backend asked for.
+// A shard that fails for now is sent again: alone, in time, with respect for what the backend asked
+// for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +17,8 @@ class ResendTest : public ForwardTest {
  protected:
   // `failing` answers first, then OK.
   static FakeBackend::Answer First(int times, FakeBackend::Answer failing) {
-    return [=](ServerStream& stream) mutable { times-- > 0 ? failing(stream) : AnswerWithOk(stream); };
+    return
+        [=](ServerStream& stream) mutable { times-- > 0 ? failing(stream) : AnswerWithOk(stream); };
   }
   // Refuses what is larger than `limit` as gRPC servers do.
   void RefuseOver(std::size_t limit) {
@@ -24,14 +26,16 @@ class ResendTest : public ForwardTest {
     backend.AnswerBy([&backend, limit](ServerStream& stream) {
       const bool fits = backend.requests().back().message.size() <= limit;
       fits ? AnswerWithOk(stream)
-           : Status(GrpcCode::kResourceExhausted, std::nullopt, "received message larger than max")(stream);
+           : Status(GrpcCode::kResourceExhausted, std::nullopt,
+                    "received message larger than max")(stream);
     });
   }
   std::uint64_t Retries(std::size_t i) const { return BackendAt(i).metrics()->retries.Value(); }
 };
 
 // Scenario: one of three backends answers UNAVAILABLE twice and then OK, plain and compressed.
-// Guarantees: O4, GC-08: only its shard is sent again, the same bytes, until it is taken; the client hears OK.
+// Guarantees: O4, GC-08: only its shard is sent again, the same bytes, until it is taken; the
+// client hears OK.
 TEST_F(ResendTest, OnlyTheFailedShardIsSentAgain) {
   for (const bool compress : {false, true}) {
     SetUpRouter(3, {.compress = compress});
@@ -50,8 +54,9 @@ TEST_F(ResendTest, OnlyTheFailedShardIsSentAgain) {
   EXPECT_EQ(ledger_.spans.forwarded.Value(), 6u);
 }
 
-// Scenario: a backend asks for 300 ms; a second request for it and for another backend comes meanwhile.
-// Guarantees: GC-12, FM-08: nothing at all is sent to it in that time; the other backend does not wait.
+// Scenario: a backend asks for 300 ms; a second request for it and for another backend comes
+// meanwhile. Guarantees: GC-12, FM-08: nothing at all is sent to it in that time; the other backend
+// does not wait.
 TEST_F(ResendTest, RetryInfoHoldsTheBackendFm08) {
   constexpr milliseconds kAsked(300);
   SetUpRouter(2);
@@ -67,7 +72,8 @@ TEST_F(ResendTest, RetryInfoHoldsTheBackendFm08) {
     RecordingSink first;
     RecordingSink second;
     Export(RequestOf({IdOf(0)}), first);
-    ASSERT_TRUE(RunUntil([&] { return ledger_.spans.in_flight.Value() == 1 && told != TimePoint(); }));
+    ASSERT_TRUE(
+        RunUntil([&] { return ledger_.spans.in_flight.Value() == 1 && told != TimePoint(); }));
     ASSERT_TRUE(RunUntil([&] { return BackendAt(0).metrics()->in_flight.Value() == 0; }));
     Export(RequestOf({IdOf(0), IdOf(1)}), second);
     ASSERT_TRUE(RunUntil([&] { return backends_[1]->requests().size() == others + 1; }));
@@ -83,7 +89,8 @@ TEST_F(ResendTest, RetryInfoHoldsTheBackendFm08) {
 }
 
 // Scenario: a backend asks for 5 s of a request with 2 s; then another request comes.
-// Guarantees: FM-08, GS-12: the client is told at once, with that delay; the next is told too, and nothing is sent.
+// Guarantees: FM-08, GS-12: the client is told at once, with that delay; the next is told too, and
+// nothing is sent.
 TEST_F(ResendTest, WhatTheDeadlineCannotHoldIsToldAtOnce) {
   SetUpRouter(1);
   backends_[0]->AnswerBy(Status(GrpcCode::kResourceExhausted, milliseconds(5000)));
@@ -119,7 +126,8 @@ TEST_F(ResendTest, ALostConnectionIsRetriedAndCountedFm13) {
 }
 
 // Scenario: a backend that only says UNAVAILABLE, and one that never answers; a request has 500 ms.
-// Guarantees: P-14: the verdict comes by then, after at least two attempts, each told no more time than was left.
+// Guarantees: P-14: the verdict comes by then, after at least two attempts, each told no more time
+// than was left.
 TEST_F(ResendTest, TheDeadlineHoldsAllAttemptsP14) {
   for (const bool is_silent : {false, true}) {
     SetUpRouter(1);
@@ -161,8 +169,9 @@ TEST_F(ResendTest, CancelInAPauseEndsAtOnceFm17) {
   EXPECT_EQ(ledger_.spans.forwarded.Value(), 1u);
 }
 
-// Scenario: a backend refuses messages over 20 KiB; a request of 64 spans of 1 KiB, and with it one of 30 KiB.
-// Guarantees: FM-09: halved until it fits; each span is taken once; the one that never fits is rejected, once.
+// Scenario: a backend refuses messages over 20 KiB; a request of 64 spans of 1 KiB, and with it one
+// of 30 KiB. Guarantees: FM-09: halved until it fits; each span is taken once; the one that never
+// fits is rejected, once.
 TEST_F(ResendTest, WhatIsTooLargeIsHalvedUntilItFitsFm09) {
   for (const bool compress : {false, true}) {
     SetUpRouter(1, {.compress = compress});
@@ -195,12 +204,14 @@ TEST_F(ResendTest, WhatIsTooLargeIsHalvedUntilItFitsFm09) {
   }
 }
 
-// Scenario: two small spans and 64 KiB of an unknown field of the request, which no cut makes smaller.
-// Guarantees: FM-09: the same bytes are not sent for ever; spans that went out alone are taken.
+// Scenario: two small spans and 64 KiB of an unknown field of the request, which no cut makes
+// smaller. Guarantees: FM-09: the same bytes are not sent for ever; spans that went out alone are
+// taken.
 TEST_F(ResendTest, WhatCannotBeHalvedEndsFm09) {
   SetUpRouter(1);
   RefuseOver(20 * 1024);
-  const std::string request = RequestOf({IdOf(0), IdOf(0, 1)}) + Field(900, std::string(64 * 1024, 'u'));
+  const std::string request =
+      RequestOf({IdOf(0), IdOf(0, 1)}) + Field(900, std::string(64 * 1024, 'u'));
   const Verdict verdict = Await(request, milliseconds(1000));
   EXPECT_LE(RequestsAtBackends(), 4u);
   EXPECT_TRUE(verdict.code == GrpcCode::kOk || verdict.code == GrpcCode::kResourceExhausted);

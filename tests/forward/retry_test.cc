@@ -13,7 +13,8 @@ namespace {
 using std::chrono::duration_cast;
 
 // Scenario: from 0 to 12 s left, with and without an attempt timeout.
-// Guarantees: 40 % of what is left; all of it below 200 ms; never more than the timeout, where 0 is none.
+// Guarantees: 40 % of what is left; all of it below 200 ms; never more than the timeout, where 0 is
+// none.
 TEST(RetryTest, AnAttemptTakesAShareOfWhatIsLeft) {
   EXPECT_EQ(AttemptTime(milliseconds(1000), milliseconds(0)), milliseconds(400));
   EXPECT_EQ(AttemptTime(milliseconds(200), milliseconds(0)), milliseconds(80));
@@ -25,8 +26,8 @@ TEST(RetryTest, AnAttemptTakesAShareOfWhatIsLeft) {
   }
 }
 
-// Scenario: every time from 200 ms to 12 s is left, every attempt times out and every pause is as long as it may be.
-// Guarantees: section 10: at least two attempts, none beyond the deadline.
+// Scenario: every time from 200 ms to 12 s is left, every attempt times out and every pause is as
+// long as it may be. Guarantees: section 10: at least two attempts, none beyond the deadline.
 TEST(RetryTest, TwoAttemptsFitInto200Milliseconds) {
   for (milliseconds left(200); left <= milliseconds(12000); ++left) {
     int attempts = 0;
@@ -52,7 +53,8 @@ TEST(RetryTest, PausesGrowUpToACapGc11) {
     if (i == 0) {
       EXPECT_EQ(next, milliseconds(50));
     } else if (next < kPauseMax) {
-      EXPECT_NEAR(static_cast<double>(next.count()), 1.6 * static_cast<double>(previous.count()), 1);
+      EXPECT_NEAR(static_cast<double>(next.count()), 1.6 * static_cast<double>(previous.count()),
+                  1);
     }
     EXPECT_GE(next, previous);
     EXPECT_LE(next, kPauseMax);
@@ -73,8 +75,8 @@ TEST(RetryTest, PausesGrowFromWhatTheBackendAskedForGc12) {
 }
 
 // Scenario: 10^5 draws with and without RetryInfo, one of 0 among them, seed 1.
-// Guarantees: GC-11, GC-12: within the bounds, which are used: from 0 to the bound, or from what was asked for to
-// the bound or a fifth more.
+// Guarantees: GC-11, GC-12: within the bounds, which are used: from 0 to the bound, or from what
+// was asked for to the bound or a fifth more.
 TEST(RetryTest, JitterStaysWithinItsBoundsAndFillsThemGc11) {
   struct Case {
     milliseconds pause_max;
@@ -109,10 +111,12 @@ TEST(RetryTest, JitterStaysWithinItsBoundsAndFillsThemGc11) {
   }
 }
 
-// Scenario: 20 pauses in a row at the cap, for a backend that says nothing and one that says "0 ms", seed 2.
-// Guarantees: GC-11: they differ (whole milliseconds: two of the 20 may meet, not more).
+// Scenario: 20 pauses in a row at the cap, for a backend that says nothing and one that says "0
+// ms", seed 2. Guarantees: GC-11: they differ (whole milliseconds: two of the 20 may meet, not
+// more).
 TEST(RetryTest, NoTwoPausesAreAlikeGc11) {
-  for (const std::optional<milliseconds> asked : {std::optional<milliseconds>(), std::optional(milliseconds(0))}) {
+  for (const std::optional<milliseconds> asked :
+       {std::optional<milliseconds>(), std::optional(milliseconds(0))}) {
     std::minstd_rand random(2);
     std::set<milliseconds> seen;
     for (int i = 0; i < 20; ++i) seen.insert(JitteredPause(kPauseMax, asked, random));
@@ -120,8 +124,8 @@ TEST(RetryTest, NoTwoPausesAreAlikeGc11) {
   }
 }
 
-// Scenario: what backends of three languages say about a message over their limit, a quota, other codes.
-// Guarantees: FM-09: only the size makes a permanent RESOURCE_EXHAUSTED worth halving.
+// Scenario: what backends of three languages say about a message over their limit, a quota, other
+// codes. Guarantees: FM-09: only the size makes a permanent RESOURCE_EXHAUSTED worth halving.
 TEST(RetryTest, OnlyTheSizeIsWorthHalvingFm09) {
   ShardOutcome outcome{.kind = ShardOutcome::Kind::kPermanent,
                        .code = GrpcCode::kResourceExhausted,

@@ -40,7 +40,8 @@ ExportTraceServiceRequest MakeRequest(int scopes, int spans, std::size_t padding
       auto* span = scope->add_spans();
       std::string id(16, '\1');
       ++number;
-      for (int b = 0; b < 8; ++b) id[static_cast<std::size_t>(b)] = static_cast<char>(number >> (8 * b));
+      for (int b = 0; b < 8; ++b)
+        id[static_cast<std::size_t>(b)] = static_cast<char>(number >> (8 * b));
       span->set_trace_id(id);
       span->set_name(std::string(padding, 'n'));
     }

@@ -16,7 +16,8 @@ class ShutDownTest : public ForwardTest {
 };
 
 // Scenario: a request is at a backend that does not answer; then the worker's parts are destroyed.
-// Guarantees: nothing touches what is gone (runs under AddressSanitizer); every body gives back its charge.
+// Guarantees: nothing touches what is gone (runs under AddressSanitizer); every body gives back its
+// charge.
 TEST_F(ShutDownTest, ARequestAtABackendDiesWithItsWorker) {
   SetUpRouter(2);
   for (const auto& backend : backends_) backend->Hold();
@@ -27,8 +28,8 @@ TEST_F(ShutDownTest, ARequestAtABackendDiesWithItsWorker) {
   EXPECT_TRUE(sink.verdicts.empty());
 }
 
-// Scenario: the backend does not read; megabytes of a request lie in the connection's queue at the end.
-// Guarantees: the same.
+// Scenario: the backend does not read; megabytes of a request lie in the connection's queue at the
+// end. Guarantees: the same.
 TEST_F(ShutDownTest, AQueuedBodyDiesWithItsWorker) {
   SetUpRouter(1, {.shard_bytes_max = 16 << 20, .compress = false});
   backends_[0]->Hold();

@@ -1,4 +1,5 @@
-// A client sends a request again of which a part was delivered: that part is not sent twice (FM-18, O7).
+// A client sends a request again of which a part was delivered: that part is not sent twice (FM-18,
+// O7).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,9 +24,9 @@ class SuppressionTest : public ForwardTest {
   }
 };
 
-// Scenario: one backend takes its shard, the other is out of order; the client sends the same bytes again, then in
-// another order with a new span, then the ring has changed.
-// Guarantees: FM-18, I4: only what was not acknowledged is sent; wherever it would go now.
+// Scenario: one backend takes its shard, the other is out of order; the client sends the same bytes
+// again, then in another order with a new span, then the ring has changed. Guarantees: FM-18, I4:
+// only what was not acknowledged is sent; wherever it would go now.
 TEST_F(SuppressionTest, OnlyWhatWasNotAcknowledgedIsSentAgainFm18) {
   for (const bool compress : {false, true}) {
     SetUpRouter(3, {.compress = compress});
@@ -62,7 +63,8 @@ TEST_F(SuppressionTest, TheLastAnswerIsRememberedTooFm18) {
   RecordingSink sink;
   const std::string request = RequestOf({IdOf(0), IdOf(1)});
   Export(request, sink, milliseconds(400));
-  ASSERT_TRUE(RunUntil([&] { return backends_[1]->held() == 1 && backends_[0]->requests().size() == 1; }));
+  ASSERT_TRUE(
+      RunUntil([&] { return backends_[1]->held() == 1 && backends_[0]->requests().size() == 1; }));
   ASSERT_TRUE(RunUntil([&] { return BackendAt(0).metrics()->in_flight.Value() == 0; }));
   backends_[1]->Release(AnswerWithOk);
   ASSERT_TRUE(RunUntil([&] { return !sink.verdicts.empty(); }));
@@ -75,8 +77,8 @@ TEST_F(SuppressionTest, TheLastAnswerIsRememberedTooFm18) {
 }
 
 // Scenario: a request is taken as a whole and comes again; one is taken in part and comes again.
-// Guarantees: nothing is suppressed: only what a retryable answer has told to come back is a replay; nor what a
-// backend took with a partial_success, of which nobody knows the refused spans.
+// Guarantees: nothing is suppressed: only what a retryable answer has told to come back is a
+// replay; nor what a backend took with a partial_success, of which nobody knows the refused spans.
 TEST_F(SuppressionTest, NothingElseIsSuppressed) {
   SetUpRouter(2);
   const std::string request = RequestOf({IdOf(0), IdOf(1)});
@@ -84,14 +86,15 @@ TEST_F(SuppressionTest, NothingElseIsSuppressed) {
   EXPECT_EQ(RequestsAtBackends(), 4u);
   backends_[0]->AnswerBy(Status(GrpcCode::kUnavailable));
   backends_[1]->AnswerBy(Partial(1, "one"));
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(Await(request, milliseconds(200)).code, GrpcCode::kUnavailable);
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(Await(request, milliseconds(200)).code, GrpcCode::kUnavailable);
   EXPECT_EQ(backends_[1]->requests().size(), 4u);
   EXPECT_EQ(ledger_.spans.suppressed.Value(), 0u);
 }
 
-// Scenario: of a request that comes again one span was delivered before, the other is refused for good now; then both
-// were delivered.
-// Guarantees: I3: the client hears of one refused span and not that all are lost; then full success, nothing sent.
+// Scenario: of a request that comes again one span was delivered before, the other is refused for
+// good now; then both were delivered. Guarantees: I3: the client hears of one refused span and not
+// that all are lost; then full success, nothing sent.
 TEST_F(SuppressionTest, SuppressedSpansCountAsTakenInTheVerdict) {
   SetUpRouter(2);
   const std::string request = RequestOf({IdOf(0), IdOf(1)});

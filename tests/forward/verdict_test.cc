@@ -25,7 +25,8 @@ constexpr milliseconds kOwnDelay{1000};
 Shards AllOutcomes() {
   Shards all;
   for (const std::uint64_t rejected : {0, 1, 7, 1'000'000}) {
-    all.push_back({.kind = Kind::kAccepted, .rejected_spans = rejected,
+    all.push_back({.kind = Kind::kAccepted,
+                   .rejected_spans = rejected,
                    .message = rejected == 1 ? "" : "left out " + std::to_string(rejected)});
   }
   all.push_back({.kind = Kind::kAccepted, .message = "only a warning"});
@@ -39,19 +40,26 @@ Shards AllOutcomes() {
     }
   }
   for (const int delay : {0, 2500}) {
-    all.push_back({.kind = Kind::kTransient, .code = GrpcCode::kUnavailable, .message = "later",
+    all.push_back({.kind = Kind::kTransient,
+                   .code = GrpcCode::kUnavailable,
+                   .message = "later",
                    .retry_delay = milliseconds(delay)});
-    all.push_back({.kind = Kind::kThrottled, .code = GrpcCode::kResourceExhausted,
-                   .message = "slowly", .retry_delay = milliseconds(delay + 10)});
+    all.push_back({.kind = Kind::kThrottled,
+                   .code = GrpcCode::kResourceExhausted,
+                   .message = "slowly",
+                   .retry_delay = milliseconds(delay + 10)});
   }
   // A final refusal with a delay stays final.
-  all.push_back({.kind = Kind::kPermanent, .code = GrpcCode::kInvalidArgument, .message = "bad",
+  all.push_back({.kind = Kind::kPermanent,
+                 .code = GrpcCode::kInvalidArgument,
+                 .message = "bad",
                  .retry_delay = milliseconds(60000)});
   all.push_back({.kind = Kind::kTimedOut, .message = "silent"});
   return all;
 }
 
-// Calls `check` with every multiset of up to three outcomes, in every order; shard i has 7 * 10^i spans.
+// Calls `check` with every multiset of up to three outcomes, in every order; shard i has 7 * 10^i
+// spans.
 void ForEachCase(const std::function<void(const Shards&)>& check) {
   const Shards all = AllOutcomes();
   const auto with = [](Shards shards, ShardOutcome next) {
@@ -109,14 +117,16 @@ bool IsRetryableShard(const ShardOutcome& shard) {
 std::uint64_t AcceptedSpans(const Shards& shards) {
   std::uint64_t sum = 0;
   for (const ShardOutcome& shard : shards) {
-    if (shard.kind == Kind::kAccepted) sum += shard.spans - std::min(shard.spans, shard.rejected_spans);
+    if (shard.kind == Kind::kAccepted)
+      sum += shard.spans - std::min(shard.spans, shard.rejected_spans);
   }
   return sum;
 }
 
 // Scenario: every combination of outcomes of up to three shards.
-// Guarantees: GS-23, I7: what the client may try again is exactly what holds a retryable shard; UNAVAILABLE and
-// INVALID_ARGUMENT are never exchanged; the code is one of the shards' own when all refused for good.
+// Guarantees: GS-23, I7: what the client may try again is exactly what holds a retryable shard;
+// UNAVAILABLE and INVALID_ARGUMENT are never exchanged; the code is one of the shards' own when all
+// refused for good.
 TEST(VerdictTest, RetryableExactlyWhenSomeShardIs) {
   ForEachCase([](const Shards& shards) {
     const Verdict verdict = Judge(shards, kOwnDelay);
@@ -164,9 +174,9 @@ TEST(VerdictTest, ExactlyOneReasonUnlessOk) {
   });
 }
 
-// Scenario: every combination; what the backends said about coming back is compared with what is told.
-// Guarantees: RetryInfo is the longest delay of the retryable shards, at least 1 ms, else our own; a delay that
-// came with a final refusal counts for nothing (GS-16, rules.md verdict table).
+// Scenario: every combination; what the backends said about coming back is compared with what is
+// told. Guarantees: RetryInfo is the longest delay of the retryable shards, at least 1 ms, else our
+// own; a delay that came with a final refusal counts for nothing (GS-16, rules.md verdict table).
 TEST(VerdictTest, RetryDelayIsTheLongestOfTheRetryable) {
   ForEachCase([](const Shards& shards) {
     const Verdict verdict = Judge(shards, kOwnDelay);
@@ -181,8 +191,9 @@ TEST(VerdictTest, RetryDelayIsTheLongestOfTheRetryable) {
 }
 
 // Scenario: every combination is judged and booked.
-// Guarantees: I4: whatever happened, every span leaves in_flight into exactly one place; accepted spans are
-// forwarded whatever the client was told; told to come back means nothing is rejected, and the reverse.
+// Guarantees: I4: whatever happened, every span leaves in_flight into exactly one place; accepted
+// spans are forwarded whatever the client was told; told to come back means nothing is rejected,
+// and the reverse.
 TEST(VerdictTest, LedgerClosesForEveryVerdict) {
   ForEachCase([](const Shards& shards) {
     const Verdict verdict = Judge(shards, kOwnDelay);
@@ -195,7 +206,8 @@ TEST(VerdictTest, LedgerClosesForEveryVerdict) {
     ASSERT_EQ(spans.cancelled.Value(), 0u) << Describe(shards);
     if (verdict.refuse_reason) {
       ASSERT_EQ(Sum(spans.rejected), 0u) << Describe(shards);
-      ASSERT_EQ(Sum(spans.refused), spans.refused[static_cast<std::size_t>(*verdict.refuse_reason)].Value());
+      ASSERT_EQ(Sum(spans.refused),
+                spans.refused[static_cast<std::size_t>(*verdict.refuse_reason)].Value());
     } else {
       ASSERT_EQ(Sum(spans.refused), 0u) << Describe(shards);
     }
@@ -203,7 +215,8 @@ TEST(VerdictTest, LedgerClosesForEveryVerdict) {
 }
 
 // Scenario: every combination with the answer OK.
-// Guarantees: I3, GS-08: the rejected spans that the client is told are those that are counted, by reason.
+// Guarantees: I3, GS-08: the rejected spans that the client is told are those that are counted, by
+// reason.
 TEST(VerdictTest, RejectedToldIsRejectedCounted) {
   std::size_t partials = 0;
   ForEachCase([&](const Shards& shards) {
@@ -217,7 +230,8 @@ TEST(VerdictTest, RejectedToldIsRejectedCounted) {
     partials += verdict.partial.rejected_spans > 0 ? 1 : 0;
     for (const ShardOutcome& shard : shards) {
       if (shard.kind != Kind::kPermanent) continue;
-      ASSERT_GE(spans.rejected[RejectIndex(RejectReason::kBackend, shard.code)].Value(), shard.spans);
+      ASSERT_GE(spans.rejected[RejectIndex(RejectReason::kBackend, shard.code)].Value(),
+                shard.spans);
     }
   });
   EXPECT_GT(partials, 1000u) << "the cases do not cover partial success";
@@ -266,7 +280,8 @@ TEST(VerdictTest, WholeRequestsAreBookedWhereTheVerdictSays) {
 }
 
 // Scenario: two backends refuse for good with different codes, one of them for most of the spans.
-// Guarantees: the client is told the code of the most spans; each shard is counted under its own code.
+// Guarantees: the client is told the code of the most spans; each shard is counted under its own
+// code.
 TEST(VerdictTest, TheCodeOfTheMostSpansIsTold) {
   const Shards shards = {
       {.kind = Kind::kPermanent, .code = GrpcCode::kPermissionDenied, .spans = 3, .message = "no"},
@@ -278,8 +293,10 @@ TEST(VerdictTest, TheCodeOfTheMostSpansIsTold) {
   LedgerColumn spans;
   spans.in_flight.Add(7);
   Book(shards, verdict, spans);
-  EXPECT_EQ(spans.rejected[RejectIndex(RejectReason::kBackend, GrpcCode::kPermissionDenied)].Value(), 3u);
-  EXPECT_EQ(spans.rejected[RejectIndex(RejectReason::kBackend, GrpcCode::kInvalidArgument)].Value(), 4u);
+  EXPECT_EQ(
+      spans.rejected[RejectIndex(RejectReason::kBackend, GrpcCode::kPermissionDenied)].Value(), 3u);
+  EXPECT_EQ(spans.rejected[RejectIndex(RejectReason::kBackend, GrpcCode::kInvalidArgument)].Value(),
+            4u);
 }
 
 // Scenario: a backend refuses without a word.
@@ -297,21 +314,25 @@ TEST(VerdictTest, MessagesOfManyBackendsStaySmall) {
   for (const bool is_mixed : {false, true}) {
     Shards shards;
     for (int i = 0; i < 200; ++i) {
-      shards.push_back({.kind = Kind::kPermanent, .code = GrpcCode::kInvalidArgument, .spans = 1,
+      shards.push_back({.kind = Kind::kPermanent,
+                        .code = GrpcCode::kInvalidArgument,
+                        .spans = 1,
                         .message = std::to_string(i) + std::string(100 * 1024, '\xFF')});
     }
     if (is_mixed) shards.push_back({.kind = Kind::kAccepted, .spans = 1});
     const Verdict verdict = Judge(shards, kOwnDelay);
     const std::string& told = is_mixed ? verdict.partial.message : verdict.message;
     EXPECT_LE(told.size(), kJoinedMessageBytesMax);
-    EXPECT_TRUE(std::all_of(told.begin(), told.end(), [](char c) { return c >= 0x20 && c < 0x7F; }));
+    EXPECT_TRUE(
+        std::all_of(told.begin(), told.end(), [](char c) { return c >= 0x20 && c < 0x7F; }));
     if (is_mixed) {
       EXPECT_EQ(verdict.partial.rejected_spans, 200);
     }
   }
 }
 
-// ---- ledger labels --------------------------------------------------------------------------------
+// ---- ledger labels
+// --------------------------------------------------------------------------------
 
 // Scenario: every index of the rejection counters.
 // Guarantees: its label is its own, lower-case, and the names that dashboards know do not change.
@@ -330,7 +351,8 @@ TEST(LedgerTest, RejectLabelsAreStableAndDistinct) {
             "backend_invalid_argument");
   EXPECT_EQ(RejectLabel(RejectIndex(RejectReason::kBackend, GrpcCode::kUnauthenticated)),
             "backend_unauthenticated");
-  EXPECT_EQ(RejectIndex(RejectReason::kBackend, GrpcCode::kUnauthenticated), kRejectReasonCount - 1);
+  EXPECT_EQ(RejectIndex(RejectReason::kBackend, GrpcCode::kUnauthenticated),
+            kRejectReasonCount - 1);
 }
 
 // Scenario: the reasons to refuse, by number.

@@ -1,5 +1,5 @@
-// Fuzz target: the configuration reader. No text and no environment makes it throw, crash, hang, or break the rule
-// that there is a configuration exactly when there is no fault.
+// Fuzz target: the configuration reader. No text and no environment makes it throw, crash, hang, or
+// break the rule that there is a configuration exactly when there is no fault.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

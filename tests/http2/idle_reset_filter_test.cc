@@ -13,10 +13,14 @@ constexpr int kHeaders = 1;
 constexpr int kReset = 3;
 
 std::string Frame(int type, std::uint32_t stream, std::string_view payload) {
-  std::string frame = {static_cast<char>(payload.size() >> 16), static_cast<char>(payload.size() >> 8),
-                       static_cast<char>(payload.size()),       static_cast<char>(type),
-                       '\0',                                    static_cast<char>(stream >> 24),
-                       static_cast<char>(stream >> 16),         static_cast<char>(stream >> 8),
+  std::string frame = {static_cast<char>(payload.size() >> 16),
+                       static_cast<char>(payload.size() >> 8),
+                       static_cast<char>(payload.size()),
+                       static_cast<char>(type),
+                       '\0',
+                       static_cast<char>(stream >> 24),
+                       static_cast<char>(stream >> 16),
+                       static_cast<char>(stream >> 8),
                        static_cast<char>(stream)};
   return frame.append(payload);
 }
@@ -33,7 +37,8 @@ std::string Filtered(IdleResetFilter& filter, std::string_view bytes, Cut&& cut)
     EXPECT_TRUE(filter.Feed({reinterpret_cast<const std::uint8_t*>(bytes.data()), size},
                             [&](std::span<const std::uint8_t> range) {
                               EXPECT_FALSE(range.empty());
-                              passed.append(reinterpret_cast<const char*>(range.data()), range.size());
+                              passed.append(reinterpret_cast<const char*>(range.data()),
+                                            range.size());
                               return true;
                             }));
     bytes.remove_prefix(size);
@@ -41,11 +46,14 @@ std::string Filtered(IdleResetFilter& filter, std::string_view bytes, Cut&& cut)
   return passed;
 }
 
-// Scenario: 2000 random sequences of frames, resets of open, closed and idle streams among them, cut anywhere; seed 7.
-// Guarantees: exactly the resets of streams above the highest opened one are missing.
+// Scenario: 2000 random sequences of frames, resets of open, closed and idle streams among them,
+// cut anywhere; seed 7. Guarantees: exactly the resets of streams above the highest opened one are
+// missing.
 TEST(IdleResetFilterTest, LeavesOutResetsOfIdleStreamsAndNothingElse) {
   std::mt19937 random(7);
-  const auto below = [&](std::uint32_t bound) { return static_cast<std::uint32_t>(random() % bound); };
+  const auto below = [&](std::uint32_t bound) {
+    return static_cast<std::uint32_t>(random() % bound);
+  };
   for (int run = 0; run < 2000; ++run) {
     std::string sent = kPreface;
     std::string expected = kPreface;
@@ -80,12 +88,13 @@ TEST(IdleResetFilterTest, LeavesOutResetsOfIdleStreamsAndNothingElse) {
   }
 }
 
-// Scenario: a reset before any stream was opened; of an even stream; of stream 0; with a wrong length.
-// Guarantees: they pass: nghttp2 ends such connections (RFC 9113 §5.1, §6.4).
+// Scenario: a reset before any stream was opened; of an even stream; of stream 0; with a wrong
+// length. Guarantees: they pass: nghttp2 ends such connections (RFC 9113 §5.1, §6.4).
 TEST(IdleResetFilterTest, OtherNonsensePasses) {
   IdleResetFilter filter;
   const std::string sent = kPreface + Frame(kReset, 1, kCancel) + Frame(kHeaders, 1, "h") +
-                           Frame(kReset, 4, kCancel) + Frame(kReset, 0, kCancel) + Frame(kReset, 9, "12345");
+                           Frame(kReset, 4, kCancel) + Frame(kReset, 0, kCancel) +
+                           Frame(kReset, 9, "12345");
   EXPECT_EQ(Filtered(filter, sent, [] { return 5; }), sent);
   EXPECT_EQ(filter.dropped(), 0U);
 }
@@ -94,7 +103,8 @@ TEST(IdleResetFilterTest, OtherNonsensePasses) {
 // Guarantees: it stops there and says so.
 TEST(IdleResetFilterTest, StopsWhenToldTo) {
   IdleResetFilter filter;
-  const std::string sent = kPreface + Frame(kHeaders, 1, "h") + Frame(kReset, 3, kCancel) + Frame(kHeaders, 5, "h");
+  const std::string sent =
+      kPreface + Frame(kHeaders, 1, "h") + Frame(kReset, 3, kCancel) + Frame(kHeaders, 5, "h");
   int calls = 0;
   EXPECT_FALSE(filter.Feed({reinterpret_cast<const std::uint8_t*>(sent.data()), sent.size()},
                            [&](std::span<const std::uint8_t>) { return ++calls > 1; }));

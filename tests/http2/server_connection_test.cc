@@ -197,13 +197,14 @@ TEST_F(ServerConnectionTest, RandomBytesCloseTheConnection) {
   EXPECT_EQ(seen_.size(), 0U);
 }
 
-// Scenario: gRPC's C core resets a stream whose HEADERS it never wrote (a call that expired first), between two requests;
-// another client begins with such a reset.
-// Guarantees: the first is none of our business, both requests are served; the second ends the connection, and the reason is
-// told. Found by the fault rig, seed 2025.
+// Scenario: gRPC's C core resets a stream whose HEADERS it never wrote (a call that expired first),
+// between two requests; another client begins with such a reset. Guarantees: the first is none of
+// our business, both requests are served; the second ends the connection, and the reason is told.
+// Found by the fault rig, seed 2025.
 TEST_F(ServerConnectionTest, ResetOfAStreamThatNeverWasEndsNobodyElsesRequests) {
   on_request_end_ = [](SeenRequest& seen) { seen.stream->RespondMessage(""); };
-  const std::string start = std::string(NGHTTP2_CLIENT_MAGIC) + std::string("\0\0\0\4\0\0\0\0\0", 9);
+  const std::string start =
+      std::string(NGHTTP2_CLIENT_MAGIC) + std::string("\0\0\0\4\0\0\0\0\0", 9);
   const auto request = [](char stream) {
     return std::string("\0\0\3\1\5\0\0\0", 8) + stream + "\x83\x86\x84";  // POST, http, /
   };
@@ -220,7 +221,8 @@ TEST_F(ServerConnectionTest, ResetOfAStreamThatNeverWasEndsNobodyElsesRequests) 
   ConnectRaw();
   raw_->write_some(boost::asio::buffer(start + reset));
   ASSERT_TRUE(Until([&] { return closed_ == 1; }));
-  EXPECT_EQ(close_reason_.find("GOAWAY PROTOCOL_ERROR: frame of type 3 on stream 7"), 0U) << close_reason_;
+  EXPECT_EQ(close_reason_.find("GOAWAY PROTOCOL_ERROR: frame of type 3 on stream 7"), 0U)
+      << close_reason_;
 }
 
 // Scenario: a client connects and says nothing; another sends half a preface; the time is 30 ms

@@ -18,7 +18,8 @@ using testing::HasSubstr;
 
 class GrpcStreamTest : public IngressTest {};
 
-// ---- headers --------------------------------------------------------------------------------------
+// ---- headers
+// --------------------------------------------------------------------------------------
 
 // Scenario: GET, then content types that are not gRPC.
 // Guarantees: P-01: 405 and 415 as plain HTTP, and nothing counted as a request.
@@ -38,10 +39,11 @@ TEST_F(GrpcStreamTest, WhatIsNotGrpcGetsAnHttpStatus) {
 // Guarantees: GS-22, P-02: UNIMPLEMENTED in a 200 without RetryInfo, however the body looks.
 TEST_F(GrpcStreamTest, OtherServicesAreUnimplemented) {
   SetUpIngress();
-  for (const char* path : {"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-                           "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-                           "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
-                           "/opentelemetry.proto.collector.trace.v1.TraceService/export", "/"}) {
+  for (const char* path :
+       {"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
+        "/opentelemetry.proto.collector.trace.v1.TraceService/export", "/"}) {
     const auto& call = Ask(RequestHeaders(path), Framed("body"));
     EXPECT_EQ(call.headers.at(":status"), "200") << path;
     EXPECT_EQ(StatusOf(call), "12") << path;
@@ -69,7 +71,8 @@ TEST_F(GrpcStreamTest, CompressedFlagWithoutEncodingIsInternal) {
   SetUpIngress();
   const std::string frame = Framed(Gzipped("x"), '\1');
   EXPECT_EQ(StatusOf(Ask(RequestHeaders(kExportPath), frame)), "13");
-  EXPECT_EQ(StatusOf(Ask(RequestHeaders(kExportPath, {{"grpc-encoding", "identity"}}), frame)), "13");
+  EXPECT_EQ(StatusOf(Ask(RequestHeaders(kExportPath, {{"grpc-encoding", "identity"}}), frame)),
+            "13");
 }
 
 // Scenario: grpc-timeout malformed in several ways; then 0 in several units.
@@ -88,11 +91,12 @@ TEST_F(GrpcStreamTest, BadAndUsedUpTimeouts) {
   EXPECT_EQ(RefusedFor(ledger_.requests, RefuseReason::kDeadline), 3u);
 }
 
-// ---- the message ----------------------------------------------------------------------------------
+// ---- the message
+// ----------------------------------------------------------------------------------
 
-// Scenario: the length prefix announces the limit, and one more; not one byte of the message is sent.
-// Guarantees: GS-02, GS-04: the second is RESOURCE_EXHAUSTED at once, without RetryInfo; nothing is charged for
-// a claim.
+// Scenario: the length prefix announces the limit, and one more; not one byte of the message is
+// sent. Guarantees: GS-02, GS-04: the second is RESOURCE_EXHAUSTED at once, without RetryInfo;
+// nothing is charged for a claim.
 TEST_F(GrpcStreamTest, TooLargeIsRefusedFromThePrefix) {
   options_.request_bytes_max = 1000;
   SetUpIngress();
@@ -111,8 +115,8 @@ TEST_F(GrpcStreamTest, TooLargeIsRefusedFromThePrefix) {
 }
 
 // Scenario: gzip that inflates to the limit, to one more, and a bomb of 1000:1.
-// Guarantees: GS-02: the limit counts after decompression too; RESOURCE_EXHAUSTED without RetryInfo; nothing
-// stays charged.
+// Guarantees: GS-02: the limit counts after decompression too; RESOURCE_EXHAUSTED without
+// RetryInfo; nothing stays charged.
 TEST_F(GrpcStreamTest, TheLimitCountsAfterDecompression) {
   options_.request_bytes_max = 200'000;
   SetUpIngress();
@@ -145,28 +149,29 @@ TEST_F(GrpcStreamTest, DamagedGzipIsInvalidArgument) {
   EXPECT_EQ(RejectedFor(ledger_.requests, RejectReason::kMalformed), 3u);
 }
 
-// Scenario: the stream ends before the message, inside the prefix, inside the message; goes on after it; a flag
-// of 2.
-// Guarantees: P-04: an error for each, counted as protocol.
+// Scenario: the stream ends before the message, inside the prefix, inside the message; goes on
+// after it; a flag of 2. Guarantees: P-04: an error for each, counted as protocol.
 TEST_F(GrpcStreamTest, BrokenFramingIsInternal) {
   SetUpIngress();
   const std::string frame = Framed("0123456789");
-  for (const std::string& bytes : {std::string(), frame.substr(0, 3), frame.substr(0, 12), frame + frame,
-                                   frame + "x", Framed("abc", '\2')}) {
+  for (const std::string& bytes : {std::string(), frame.substr(0, 3), frame.substr(0, 12),
+                                   frame + frame, frame + "x", Framed("abc", '\2')}) {
     EXPECT_EQ(StatusOf(Ask(RequestHeaders(kExportPath), bytes)), "13") << bytes.size();
   }
   EXPECT_EQ(RejectedFor(ledger_.requests, RejectReason::kProtocol), 6u);
 }
 
 // Scenario: the request arrives one byte per DATA frame, gzip and plain.
-// Guarantees: P-04, GS-01: message boundaries do not follow frames; the same bytes reach the backend both ways.
+// Guarantees: P-04, GS-01: message boundaries do not follow frames; the same bytes reach the
+// backend both ways.
 TEST_F(GrpcStreamTest, BytesMayArriveOneByOne) {
   SetUpIngress(1);
   const std::string request = RequestOf({IdOf(0), IdOf(0, 1)});
   for (const bool gzip : {false, true}) {
     Http2Client& client = NewClient();
-    const std::int32_t id = client.Open(gzip ? RequestHeaders(kExportPath, {{"grpc-encoding", "gzip"}})
-                                             : RequestHeaders(kExportPath));
+    const std::int32_t id =
+        client.Open(gzip ? RequestHeaders(kExportPath, {{"grpc-encoding", "gzip"}})
+                         : RequestHeaders(kExportPath));
     const std::string frame = gzip ? Framed(Gzipped(request), '\1') : Framed(request);
     for (const char byte : frame) {
       client.Write(id, {&byte, 1});
@@ -256,12 +261,12 @@ TEST_F(GrpcStreamTest, ABackendsLongMessageDoesNotBurstTheAnswer) {
   EXPECT_LE(bytes, 8192u);
 }
 
-// ---- the client goes away -------------------------------------------------------------------------
+// ---- the client goes away
+// -------------------------------------------------------------------------
 
-// Scenario: the client resets the stream while its body arrives; while it is at a backend; and closes the
-// connection with a request at a backend.
-// Guarantees: P-15, FM-17: each request is booked once, as cancelled; the memory is free when the backend has
-// answered.
+// Scenario: the client resets the stream while its body arrives; while it is at a backend; and
+// closes the connection with a request at a backend. Guarantees: P-15, FM-17: each request is
+// booked once, as cancelled; the memory is free when the backend has answered.
 TEST_F(GrpcStreamTest, ClientsMayLeaveAtAnyMoment) {
   SetUpIngress(1);
   backends_[0]->Hold();
@@ -311,7 +316,8 @@ TEST_F(GrpcStreamTest, AnAnsweredRequestIsNotCancelledToo) {
   EXPECT_EQ(ledger_.requests.cancelled.Value() + ledger_.requests.forwarded.Value(), 10u);
 }
 
-// ---- health and drain -----------------------------------------------------------------------------
+// ---- health and drain
+// -----------------------------------------------------------------------------
 
 constexpr std::string_view kCheckPath = "/grpc.health.v1.Health/Check";
 constexpr std::string_view kWatchPath = "/grpc.health.v1.Health/Watch";
@@ -319,12 +325,12 @@ const std::string kServing = Framed("\x08\x01");
 const std::string kNotServing = Framed("\x08\x02");
 const std::string kServiceUnknown = Framed("\x08\x03");
 
-// Scenario: Check for "", for the trace service and for another; a broken request; then the process drains.
-// Guarantees: P-16: SERVING, SERVING, NOT_FOUND, INVALID_ARGUMENT; NOT_SERVING when draining.
+// Scenario: Check for "", for the trace service and for another; a broken request; then the process
+// drains. Guarantees: P-16: SERVING, SERVING, NOT_FOUND, INVALID_ARGUMENT; NOT_SERVING when
+// draining.
 TEST_F(GrpcStreamTest, HealthCheckAnswers) {
   SetUpIngress();
-  const std::string trace_service =
-      Field(1, "opentelemetry.proto.collector.trace.v1.TraceService");
+  const std::string trace_service = Field(1, "opentelemetry.proto.collector.trace.v1.TraceService");
   EXPECT_EQ(Ask(RequestHeaders(kCheckPath), Framed("")).body, kServing);
   EXPECT_EQ(Ask(RequestHeaders(kCheckPath), Framed(trace_service)).body, kServing);
   EXPECT_EQ(StatusOf(Ask(RequestHeaders(kCheckPath), Framed(Field(1, "other")))), "5");
@@ -335,8 +341,8 @@ TEST_F(GrpcStreamTest, HealthCheckAnswers) {
   EXPECT_EQ(ledger_.requests.received.Value(), 0u) << "health is no export";
 }
 
-// Scenario: two clients watch, one of them a service that is not known; then the process drains; one leaves.
-// Guarantees: P-16: the state at once and at each change; SERVICE_UNKNOWN stays.
+// Scenario: two clients watch, one of them a service that is not known; then the process drains;
+// one leaves. Guarantees: P-16: the state at once and at each change; SERVICE_UNKNOWN stays.
 TEST_F(GrpcStreamTest, HealthWatchFollowsTheState) {
   SetUpIngress();
   Http2Client& client = NewClient();
@@ -360,8 +366,9 @@ TEST_F(GrpcStreamTest, HealthWatchFollowsTheState) {
   EXPECT_EQ(client.call(unknown).body, kServiceUnknown);
 }
 
-// Scenario: a client watches the health when the process asks its clients to leave and names the last stream.
-// Guarantees: FM-33: the watch ends, so that the connection closes and does not hold up the exit.
+// Scenario: a client watches the health when the process asks its clients to leave and names the
+// last stream. Guarantees: FM-33: the watch ends, so that the connection closes and does not hold
+// up the exit.
 TEST_F(GrpcStreamTest, AWatchDoesNotHoldUpTheDrain) {
   SetUpIngress();
   Http2Client& client = NewClient();
@@ -380,7 +387,8 @@ TEST_F(GrpcStreamTest, AWatchDoesNotHoldUpTheDrain) {
 }
 
 // Scenario: one idle client and one with a request at a backend when the process drains.
-// Guarantees: FM-33: both hear GOAWAY; the idle connection closes, the other when its request was answered.
+// Guarantees: FM-33: both hear GOAWAY; the idle connection closes, the other when its request was
+// answered.
 TEST_F(GrpcStreamTest, DrainLetsRequestsFinish) {
   SetUpIngress(1);
   backends_[0]->Hold();
@@ -389,7 +397,8 @@ TEST_F(GrpcStreamTest, DrainLetsRequestsFinish) {
   const std::int32_t id = busy.Open(RequestHeaders(kExportPath));
   busy.Write(id, Framed(RequestOf({IdOf(0)})));
   busy.End(id);
-  ASSERT_TRUE(PumpUntil([&] { return backends_[0]->held() == 1 && server_->connection_count() == 2; }));
+  ASSERT_TRUE(
+      PumpUntil([&] { return backends_[0]->held() == 1 && server_->connection_count() == 2; }));
   server_->AnnounceShutDown();
   ASSERT_TRUE(PumpUntil([&] { return idle.is_leaving() && busy.is_leaving(); }));
   EXPECT_EQ(server_->connection_count(), 2u);

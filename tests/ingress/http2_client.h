@@ -31,8 +31,8 @@ class Http2Client {
   struct Call {
     std::map<std::string, std::string> headers;  // of the answer, trailers included
     std::string body;
-    bool is_ended = false;   // END_STREAM of the answer came
-    bool is_closed = false;  // the stream is over
+    bool is_ended = false;    // END_STREAM of the answer came
+    bool is_closed = false;   // the stream is over
     std::uint32_t error = 0;  // the code it was closed with
 
     // Still to be sent.
@@ -40,7 +40,8 @@ class Http2Client {
     bool is_out_complete = false;
   };
 
-  explicit Http2Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Http2Client(std::uint16_t port)
+      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -109,7 +110,8 @@ class Http2Client {
         if (size <= 0) return;
         pending_.assign(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
       }
-      const ssize_t sent = ::send(socket_, pending_.data(), pending_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      const ssize_t sent =
+          ::send(socket_, pending_.data(), pending_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent < 0) return;
       pending_.erase(0, static_cast<std::size_t>(sent));
     }

@@ -42,23 +42,22 @@ class IngressTest : public ForwardTest {
                                                           .options = options_});
     listener_ = std::make_unique<Listener>(
         loop_.io(), 100,
-        std::vector<ListenerTarget>{{.connection_count = [this] { return server_->connection_count(); },
-                                     .take =
-                                         [this](int fd, bool) {
-                                           boost::asio::ip::tcp::socket socket(loop_.io());
-                                           socket.assign(boost::asio::ip::tcp::v4(), fd);
-                                           server_->Expect();
-                                           server_->Add(std::move(socket));
-                                         }}});
+        std::vector<ListenerTarget>{
+            {.connection_count = [this] { return server_->connection_count(); },
+             .take =
+                 [this](int fd, bool) {
+                   boost::asio::ip::tcp::socket socket(loop_.io());
+                   socket.assign(boost::asio::ip::tcp::v4(), fd);
+                   server_->Expect();
+                   server_->Add(std::move(socket));
+                 }}});
     const auto port = listener_->Bind("127.0.0.1", 0);
     ASSERT_TRUE(port.has_value()) << port.error().message;
     listener_->StartAccepting();
     port_ = *port;
   }
 
-  Http2Client& NewClient() {
-    return *clients_.emplace_back(std::make_unique<Http2Client>(port_));
-  }
+  Http2Client& NewClient() { return *clients_.emplace_back(std::make_unique<Http2Client>(port_)); }
   bool PumpUntil(const std::function<bool()>& is_done) {
     return RunUntil([&] {
       for (const auto& client : clients_) client->Pump();
@@ -99,7 +98,8 @@ class IngressTest : public ForwardTest {
   }
   std::string Gzipped(std::string_view text) {
     Body out(memory_);
-    EXPECT_TRUE(gzip_.Deflate({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, out));
+    EXPECT_TRUE(
+        gzip_.Deflate({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, out));
     return {reinterpret_cast<const char*>(out.data()), out.size()};
   }
 

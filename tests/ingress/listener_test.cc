@@ -96,8 +96,8 @@ TEST_F(ListenerTest, TurnsAwayAtTheLimit) {
   ASSERT_TRUE(RunUntil([&] { return listener_->accepted() == 4; }));
 }
 
-// Scenario: three clients connect before the listener may accept; then it may; in a second run it closes instead.
-// Guarantees: FM-33: they can connect and wait, and are all handed over either way.
+// Scenario: three clients connect before the listener may accept; then it may; in a second run it
+// closes instead. Guarantees: FM-33: they can connect and wait, and are all handed over either way.
 TEST_F(ListenerTest, Fm33ClientsWaitUntilItAccepts) {
   accepts_at_once_ = false;
   for (const bool closes : {false, true}) {
@@ -128,9 +128,9 @@ TEST_F(ListenerTest, CloseHandsOverWhatWasAccepted) {
   EXPECT_FALSE(Http2Client(port).is_open());
 }
 
-// Scenario: the process runs out of descriptors while both addresses of a host have a client waiting; then there
-// are some again.
-// Guarantees: A-04: both addresses accept again, without the loop spinning meanwhile.
+// Scenario: the process runs out of descriptors while both addresses of a host have a client
+// waiting; then there are some again. Guarantees: A-04: both addresses accept again, without the
+// loop spinning meanwhile.
 TEST_F(ListenerTest, RecoversOnEveryAddressWhenDescriptorsAreBack) {
   const auto find_port = [&] {
     boost::asio::io_context io;
@@ -138,12 +138,14 @@ TEST_F(ListenerTest, RecoversOnEveryAddressWhenDescriptorsAreBack) {
     return free.local_endpoint().port();
   };
 #ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "UndefinedBehaviorSanitizer probes memory through a pipe and cannot do without descriptors";
+  GTEST_SKIP() << "UndefinedBehaviorSanitizer probes memory through a pipe and cannot do without "
+                  "descriptors";
 #endif
   taken_.resize(1);
-  listener_.emplace(control_, 100,
-                    std::vector<ListenerTarget>{{.connection_count = [] { return std::size_t{0}; },
-                                                 .take = [this](int fd, bool) { taken_[0].push_back(fd); }}});
+  listener_.emplace(
+      control_, 100,
+      std::vector<ListenerTarget>{{.connection_count = [] { return std::size_t{0}; },
+                                   .take = [this](int fd, bool) { taken_[0].push_back(fd); }}});
   const std::uint16_t port = find_port();
   ASSERT_TRUE(listener_->Bind("localhost", port).has_value());
   listener_->StartAccepting();

@@ -30,21 +30,21 @@ TEST(RequestHeadTest, RoutesByTheExactPath) {
 }
 
 // Scenario: content types.
-// Guarantees: P-01: application/grpc alone, with a codec or with parameters; only the codec proto is ours.
+// Guarantees: P-01: application/grpc alone, with a codec or with parameters; only the codec proto
+// is ours.
 TEST(RequestHeadTest, KnowsGrpcByItsContentType) {
   struct Row {
     const char* type;
     bool is_grpc;
     bool is_json;
   };
-  for (const Row& row : {Row{"application/grpc", true, false}, Row{"application/grpc+proto", true, false},
-                         Row{"application/grpc;charset=utf-8", true, false},
-                         Row{"application/grpc+proto;a=b", true, false},
-                         Row{"application/grpc+json", true, true}, Row{"application/grpc+", true, true},
-                         Row{"application/grpc-web", false, false},
-                         Row{"application/grpc-web+proto", false, false},
-                         Row{"application/json", false, false}, Row{"application/grp", false, false},
-                         Row{"", false, false}}) {
+  for (const Row& row :
+       {Row{"application/grpc", true, false}, Row{"application/grpc+proto", true, false},
+        Row{"application/grpc;charset=utf-8", true, false},
+        Row{"application/grpc+proto;a=b", true, false}, Row{"application/grpc+json", true, true},
+        Row{"application/grpc+", true, true}, Row{"application/grpc-web", false, false},
+        Row{"application/grpc-web+proto", false, false}, Row{"application/json", false, false},
+        Row{"application/grp", false, false}, Row{"", false, false}}) {
     const RequestHead head = HeadOf("content-type", row.type);
     EXPECT_EQ(head.is_grpc, row.is_grpc) << row.type;
     EXPECT_EQ(head.is_json_grpc, row.is_json) << row.type;

@@ -51,7 +51,8 @@ class LimitTest : public RouterTest {
 // Guarantees: GS-03: accepted by default, no span lost or doubled, none at another backend.
 TEST_F(LimitTest, Gs03RequestsBeyond4MiBAreTakenByDefault) {
 #ifdef __SANITIZE_ADDRESS__
-  const std::vector<std::size_t> sizes = {50'000};  // the backend that judges is ten times slower here
+  const std::vector<std::size_t> sizes = {
+      50'000};  // the backend that judges is ten times slower here
 #else
   const std::vector<std::size_t> sizes = {50'000, 180'000};
 #endif

@@ -18,15 +18,18 @@ constexpr RingAlgorithm kAlgorithms[] = {RingAlgorithm::kSpanring, RingAlgorithm
 std::vector<BackendEndpoint> Endpoints(std::size_t count) {
   std::vector<BackendEndpoint> endpoints;
   for (std::size_t i = 0; i < count; ++i) {
-    endpoints.push_back({"name-" + std::to_string(count - i), "ring-" + std::to_string(i * 7 % 31),
+    endpoints.push_back({"name-" + std::to_string(count - i),
+                         "ring-" + std::to_string(i * 7 % 31),
                          {boost::asio::ip::address_v4::loopback(), 1}});
   }
   return endpoints;
 }
 
 std::shared_ptr<const RoutingTable> TableOf(const std::vector<BackendEndpoint>& endpoints,
-                                            const std::vector<std::string>& down, const RingOptions& options,
-                                            const RoutingTable& previous = {}, std::size_t worker = 0) {
+                                            const std::vector<std::string>& down,
+                                            const RingOptions& options,
+                                            const RoutingTable& previous = {},
+                                            std::size_t worker = 0) {
   Membership membership;
   membership.SetKnown(endpoints);
   for (const BackendEndpoint& endpoint : endpoints) membership.OnReady(worker, endpoint.name);
@@ -40,10 +43,10 @@ std::string SuccessorName(const RoutingTable& table, const std::vector<std::uint
   return table.owner_names[table.fallback_owners[table.fallback.OwnerOf(id)]];
 }
 
-// Scenario: all four algorithms, 2 to 12 members, random ones DOWN, 200 trace IDs each, seed 31; a second process knows
-// the members in another order, heard it from another worker and had another table before.
-// Guarantees: O8: the successor is the owner in the ring without the DOWN ones, never a DOWN one, and the same
-// everywhere; whose owner is up is not moved by the ring itself.
+// Scenario: all four algorithms, 2 to 12 members, random ones DOWN, 200 trace IDs each, seed 31; a
+// second process knows the members in another order, heard it from another worker and had another
+// table before. Guarantees: O8: the successor is the owner in the ring without the DOWN ones, never
+// a DOWN one, and the same everywhere; whose owner is up is not moved by the ring itself.
 TEST(FailoverTableTest, SuccessorsAreAFunctionOfTheSetO8) {
   std::mt19937 random(31);
   for (const RingAlgorithm algorithm : kAlgorithms) {
@@ -67,7 +70,8 @@ TEST(FailoverTableTest, SuccessorsAreAFunctionOfTheSetO8) {
                   table->ring.members()[table->fallback_owners[i]].endpoint);
       }
       EXPECT_EQ(table->fallback.fingerprint(), without->ring.fingerprint());
-      EXPECT_EQ(table->ring.fingerprint(), whole->ring.fingerprint()) << "being DOWN takes nobody off the ring";
+      EXPECT_EQ(table->ring.fingerprint(), whole->ring.fingerprint())
+          << "being DOWN takes nobody off the ring";
       std::shuffle(endpoints.begin(), endpoints.end(), random);
       std::shuffle(down.begin(), down.end(), random);
       const auto other = TableOf(endpoints, down, options, *whole, 3);
@@ -83,9 +87,9 @@ TEST(FailoverTableTest, SuccessorsAreAFunctionOfTheSetO8) {
   }
 }
 
-// Scenario: nobody is DOWN; all are; one is, then another instead, then nobody; the ring's options change meanwhile.
-// Guarantees: a fallback only while some but not all are DOWN; a ring that was there is used again, but never one of
-// other options.
+// Scenario: nobody is DOWN; all are; one is, then another instead, then nobody; the ring's options
+// change meanwhile. Guarantees: a fallback only while some but not all are DOWN; a ring that was
+// there is used again, but never one of other options.
 TEST(FailoverTableTest, FallbackComesAndGoes) {
   const std::vector<BackendEndpoint> endpoints = Endpoints(3);
   const auto none = TableOf(endpoints, {}, {});

@@ -46,8 +46,8 @@ TEST(MembershipTest, SettleEndsTheWait) {
 }
 
 // Scenario: after the first ring, a member goes down, by two workers, and comes back; a late one
-// connects. Guarantees: being down does not take a member off; joining happens once; it is down until
-// the last worker has taken its word back.
+// connects. Guarantees: being down does not take a member off; joining happens once; it is down
+// until the last worker has taken its word back.
 TEST(MembershipTest, MemberStaysThroughFailuresAndJoinsOnce) {
   Membership membership;
   membership.SetKnown({Named("a"), Named("b")});

@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kCallMax{60};
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
-                                           const std::string& policy) {
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const std::string& policy) {
   grpc::ChannelArguments arguments;
   arguments.SetLoadBalancingPolicyName(policy);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
