@@ -2,7 +2,7 @@
 //
 //   fault_client --target ipv4:A:P[,B:P] --ledger FILE --seed N [--rate R] [--callers N]
 //                [--tries N] [--cancel PERCENT] [--gzip PERCENT] [--spans-max N] [--impatient]
-//                [--deadline MS]
+//                [--deadline MS] [--large]
 //
 // Every caller is a thread that sends a request when its turn comes, waits for the answer, and
 // sends the same bytes again after a retryable one, not before RetryInfo says so. The end of
@@ -59,6 +59,7 @@ struct Options {
   std::size_t spans_max = 200;
   int deadline_ms = 0;  // 0: all kinds, some calls none
   bool is_impatient = false;
+  bool is_large = false;  // no request is one of the small ones
 };
 
 // Codes that OTLP calls retryable; RESOURCE_EXHAUSTED only with RetryInfo.
@@ -148,7 +149,8 @@ class Caller {
   void SendOne() {
     const std::uint64_t number = request_number_++;
     // Many small ones, some large.
-    const std::size_t bound = random_.Below(4) == 0 ? options_.spans_max : options_.spans_max / 8;
+    const std::size_t bound =
+        options_.is_large || random_.Below(4) == 0 ? options_.spans_max : options_.spans_max / 8;
     const std::size_t spans = 1 + random_.Below(std::max<std::size_t>(bound, 1));
     const std::string bytes = MakeRequest(options_.seed, number, spans, traces_);
     CallOptions call;
@@ -239,6 +241,7 @@ int Main(int argc, char** argv) {
   app.add_option("--spans-max", options.spans_max)->check(CLI::Range(8, 256));
   app.add_option("--deadline", options.deadline_ms, "ms, of every call; all kinds when left out");
   app.add_flag("--impatient", options.is_impatient, "retries before RetryInfo says so");
+  app.add_flag("--large", options.is_large, "not three of four requests are small");
   CLI11_PARSE(app, argc, argv);
   const int ledger = open(options.ledger.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (ledger < 0) {

@@ -74,8 +74,10 @@ class Rig:
             wait_until(lambda: ledgers.metric(router.metrics(), "spanring_ring_members") == len(self.backends),
                        "all backends on the ring")
             facts.files_begin = router.resources()[2]
-        options = ["--rate", self.plan.rate, "--cancel", self.plan.cancel_percent, "--tries", self.plan.tries,
-                   "--spans-max", self.plan.spans_max, *(["--impatient"] if self.plan.is_impatient else [])]
+        options = ["--rate", self.plan.rate, "--callers", self.plan.callers, "--cancel", self.plan.cancel_percent,
+                   "--tries", self.plan.tries, "--spans-max", self.plan.spans_max,
+                   *(["--impatient"] if self.plan.is_impatient else []),
+                   *(["--large"] if self.plan.is_large else [])]
         self.client = Client(self.binaries, self.directory, 0, self.routers, self.plan.seed, options)
 
     def start_router(self, router):

@@ -43,9 +43,11 @@ class Plan:
     backends: int = 4
     uses_dns: bool = False
     rate: int = 120
+    callers: int = 32
     cancel_percent: int = 0
     tries: int = 6
     is_impatient: bool = False
+    is_large: bool = False      # all requests, not one of four
     spans_max: int = 200
     compression: str = "gzip"
     memory_mib: int = 256
@@ -92,7 +94,7 @@ def make_plan(seed, kinds=None, **fixed):
     drawn.update(fixed)
     plan = Plan(seed, kinds=tuple(sorted(generator.sample(pool, min(len(pool), generator.randint(2, 5))))), **drawn)
     if "router_memory" in plan.kinds:
-        plan.rate, plan.spans_max = 200, 256  # enough to fill a small budget
+        plan.rate, plan.callers, plan.is_large = 200, 600, True  # enough to fill a small budget
     at_s, end_s = plan.warm_s, plan.warm_s + plan.faults_s
     while plan.kinds:
         at_s += generator.uniform(0.1, 1.2)
