@@ -269,9 +269,12 @@ def carry_out(scenario, sides):
         for side in sides if deed else ():
             side.do(deed, argument)
     for side in sides:
+        if not side.client.alive():
+            raise RuntimeError(f"the client of {side.variant.name} ended before its time")
         side.client.child.stdin.close()
     for side in sides:
-        side.client.child.wait(60)
+        if side.client.child.wait(60) != 0:
+            raise RuntimeError(f"the client of {side.variant.name} ended with {side.client.child.returncode}")
 
 
 def settle(sides):
