@@ -337,8 +337,9 @@ def main():
             shutil.rmtree(directory)
     if arguments.docs:
         when = datetime.date.today().isoformat()
-        write_docs(arguments.docs, f"{table(results)}\n\nRun of {when}, seed {arguments.seed}, {arguments.rate} requests "
-                                   f"per second for each router, {os.cpu_count()} CPUs shared by all processes.")
+        note = (f"Run of {when}, seed {arguments.seed}, {arguments.rate} requests per second for each router, "
+                f"{os.cpu_count()} CPUs shared by all processes.")
+        write_docs(arguments.docs, f"{table(results)}\n\n{note}")
     return 1 if any(by_variant["spanring"].lost for _, by_variant in results) else 0
 
 
