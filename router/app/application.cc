@@ -144,8 +144,7 @@ int Application::Run() {
   return End();
 }
 
-// ---- membership
-// -----------------------------------------------------------------------------------
+// ---- membership --------------------------------------------------------------------------------
 
 void Application::OnBackendState(std::size_t worker, std::string name, bool is_ready) {
   boost::asio::post(control_, [this, worker, name = std::move(name), is_ready] {
@@ -171,8 +170,7 @@ std::unique_ptr<Discovery> Application::NewDiscovery() {
       [this](std::vector<BackendEndpoint> known) { updater_->SetEndpoints(std::move(known)); });
 }
 
-// ---- reload
-// ---------------------------------------------------------------------------------------
+// ---- reload ------------------------------------------------------------------------------------
 
 void Application::Reload(ConfigReport report) {
   boost::asio::post(control_, [this, report = std::move(report)] { TakeReload(report); });
@@ -229,8 +227,7 @@ void Application::Apply(const Config& config) {
   }
 }
 
-// ---- health
-// ---------------------------------------------------------------------------------------
+// ---- health ------------------------------------------------------------------------------------
 
 void Application::Beat() {
   for (const auto& worker : workers_) worker->Ping();
@@ -284,8 +281,7 @@ HttpAnswer Application::AnswerMetrics(std::string_view path) {
           .body = RenderMetrics(telemetry_, Clock::now())};
 }
 
-// ---- drain
-// ----------------------------------------------------------------------------------------
+// ---- drain -------------------------------------------------------------------------------------
 
 void Application::RequestDrain() {
   boost::asio::post(control_, [this] { NextPhase(); });

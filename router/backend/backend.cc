@@ -97,8 +97,7 @@ void Backend::Report(bool is_ready) {
   observer_.OnBackendState(endpoint_.name, is_ready);
 }
 
-// ---- connecting
-// -----------------------------------------------------------------------------------
+// ---- connecting --------------------------------------------------------------------------------
 
 void Backend::Start() { Connect(); }
 
@@ -255,8 +254,7 @@ void Backend::Retire() {
   }
 }
 
-// ---- sending
-// --------------------------------------------------------------------------------------
+// ---- sending -----------------------------------------------------------------------------------
 
 void Backend::Send(Attempt& attempt) {
   assert(attempt.backend_ == nullptr);
@@ -400,8 +398,7 @@ void Backend::Flush() {
   if (!failed_.empty()) MarkDirty();
 }
 
-// ---- answers
-// --------------------------------------------------------------------------------------
+// ---- answers -----------------------------------------------------------------------------------
 
 void Backend::OnAttemptResponse(Attempt& attempt, GrpcResponse&& response) {
   const auto self = shared_from_this();

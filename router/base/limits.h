@@ -8,8 +8,7 @@
 
 namespace router {
 
-// --- clients
-// ---------------------------------------------------------------------------------------
+// --- clients ------------------------------------------------------------------------------------
 inline constexpr std::size_t kHeaderBlockBytesMax = 64 * 1024;  // one request's headers, decoded
 inline constexpr std::uint32_t kServerStreamWindowBytes = 256 * 1024;
 inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
@@ -24,8 +23,7 @@ inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to th
 // A connection whose peer takes no byte for so long is closed, whichever side we are.
 inline constexpr std::chrono::seconds kWriteStallMax{30};
 
-// --- backends
-// --------------------------------------------------------------------------------------
+// --- backends -----------------------------------------------------------------------------------
 inline constexpr std::size_t kBackendsMax = 4096;
 inline constexpr std::size_t kResponseBytesMax = 4 * 1024 * 1024;  // a backend's answer, inflated
 inline constexpr std::size_t kResponseHeaderBytesMax = 64 * 1024;
@@ -39,8 +37,7 @@ inline constexpr std::size_t kEgressRatioFloorBytes =
     1024 * 1024;  // below this no ratio is looked at
 inline constexpr std::size_t kErrorMessageBytesMax = 1024;
 
-// --- the worker loop
-// -------------------------------------------------------------------------------
+// --- the worker loop ----------------------------------------------------------------------------
 inline constexpr int kHandlersPerTurnMax = 64;           // then flush, whatever else is ready
 inline constexpr std::chrono::milliseconds kTurnMax{5};  // the same: nothing written waits longer
 inline constexpr double kSaturatedLoad = 0.95;  // of a loop: it has no idle time worth the name

@@ -73,8 +73,7 @@ void ExportCall::SendShard(Shard& shard) {
   shard.backend->Send(shard);
 }
 
-// ---- how an attempt ends
-// --------------------------------------------------------------------------
+// ---- how an attempt ends -----------------------------------------------------------------------
 
 void ExportCall::OnAttemptDone(Shard& shard, AttemptResult&& result) {
   shard.timer.Cancel();
@@ -120,8 +119,7 @@ void ExportCall::OnAttemptTimeout(Shard& shard) {
   RetryOrFinish(shard);
 }
 
-// ---- again
-// ----------------------------------------------------------------------------------------
+// ---- again -------------------------------------------------------------------------------------
 
 void ExportCall::RetryOrFinish(Shard& shard) {
   const bool is_old_route = shard.routes->table != forwarder_.routes_->table;
@@ -173,8 +171,7 @@ void ExportCall::Forget(std::size_t shards, std::size_t settled) {
   settled_.resize(settled);
 }
 
-// ---- the end
-// --------------------------------------------------------------------------------------
+// ---- the end -----------------------------------------------------------------------------------
 
 void ExportCall::GiveUp(Shard& shard, AttemptOutcome why) {
   if (shard.state == Shard::State::kSent) shard.backend->Cancel(shard, why);

@@ -176,8 +176,7 @@ bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t span
   return true;
 }
 
-// ---- a second time
-// --------------------------------------------------------------------------------
+// ---- a second time -----------------------------------------------------------------------------
 
 void Forwarder::RouteAnew(ExportCall& call, Shard& shard, Cut cut) {
   const Replacing result =

@@ -20,8 +20,7 @@ std::string CodeText(GrpcCode code) { return std::to_string(static_cast<int>(cod
 
 }  // namespace
 
-// ---- ServerStream
-// ---------------------------------------------------------------------------------
+// ---- ServerStream ------------------------------------------------------------------------------
 
 void ServerStream::AppendMessage(std::string_view message) {
   const auto size = static_cast<std::uint32_t>(message.size());
@@ -111,8 +110,7 @@ void ServerStream::Finish(GrpcCode code, std::string_view message) {
 
 const std::string& ServerStream::peer() const { return connection_.peer(); }
 
-// ---- ServerConnection
-// -----------------------------------------------------------------------------
+// ---- ServerConnection --------------------------------------------------------------------------
 
 nghttp2_session_callbacks* ServerConnection::Callbacks() {
   nghttp2_session_callbacks* callbacks = NewCallbacks();

@@ -60,8 +60,7 @@ void GrpcStream::OnHeadersEnd() {
   }
 }
 
-// ---- export
-// ---------------------------------------------------------------------------------------
+// ---- export ------------------------------------------------------------------------------------
 
 void GrpcStream::BeginExport() {
   LedgerColumn& requests = context_.forwarder.ledger().requests;
@@ -243,8 +242,7 @@ void GrpcStream::OnReset() {
   state_ = State::kDone;
 }
 
-// ---- health
-// ---------------------------------------------------------------------------------------
+// ---- health ------------------------------------------------------------------------------------
 
 void GrpcStream::EndHealth() {
   const auto service = HealthService::ParseService(body_.bytes());

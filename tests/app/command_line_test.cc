@@ -98,8 +98,7 @@ std::string SourceFile(const std::string& path) {
   return text.str();
 }
 
-// ---- arguments
-// ------------------------------------------------------------------------------------
+// ---- arguments ---------------------------------------------------------------------------------
 
 // Scenario: --version; --help.
 // Guarantees: name and version, exit code 0.
@@ -124,8 +123,7 @@ TEST_F(CommandLineTest, UnusableArgumentsAreExplained) {
   EXPECT_THAT(missing.output, HasSubstr("/nonexistent/spanring.yaml"));
 }
 
-// ---- validate
-// -------------------------------------------------------------------------------------
+// ---- validate ----------------------------------------------------------------------------------
 
 // Scenario: every example file, the smallest of the documentation among them.
 // Guarantees: valid as they are, exit code 0.
@@ -162,8 +160,7 @@ TEST_F(CommandLineTest, EveryFaultIsListed) {
   }
 }
 
-// ---- owner
-// ----------------------------------------------------------------------------------------
+// ---- owner -------------------------------------------------------------------------------------
 
 // Scenario: `owner` of two traces over a static list, twice; the same list in another order.
 // Guarantees: the same owners and the same fingerprint each time: a pure function of the set.
@@ -213,8 +210,7 @@ TEST_F(CommandLineTest, OwnerEndsForABackendListedTwice) {
   EXPECT_THAT(process->Output(), HasSubstr(" 1 backends"));
 }
 
-// ---- serving
-// --------------------------------------------------------------------------------------
+// ---- serving -----------------------------------------------------------------------------------
 
 // Scenario: the smallest example with other ports, then SIGTERM.
 // Guarantees: it runs; draining is said, the ledger line comes last, exit code 0.

@@ -22,8 +22,7 @@ using testing::HasSubstr;
 
 class ForwarderTest : public ForwardTest {};
 
-// ---- what arrives
-// ---------------------------------------------------------------------------------
+// ---- what arrives ------------------------------------------------------------------------------
 
 // Scenario: requests without a span: no bytes; an empty ResourceSpans; one with an empty
 // ScopeSpans; one with a resource and a scope. Guarantees: GS-06, GC-15: success, partial_success
@@ -162,8 +161,7 @@ TEST_F(ForwarderTest, WhatIsTooLargeForABackendIsCut) {
   EXPECT_EQ(backends_[0]->requests().size(), before) << "GC-01: it must not be sent";
 }
 
-// ---- refused before it is sent
-// --------------------------------------------------------------------
+// ---- refused before it is sent -----------------------------------------------------------------
 
 // Scenario: bytes that are no request: garbage, a request cut off in a span, wire type 7.
 // Guarantees: GS-13: INVALID_ARGUMENT without RetryInfo, nothing sent, counted as malformed.
@@ -292,8 +290,7 @@ TEST_F(ForwarderTest, SmallRequestsMayGrow) {
   EXPECT_EQ(Await(RequestOf(ids, std::string(40 * 1024, 'r'))).code, GrpcCode::kOk);
 }
 
-// ---- what the backends answer
-// ---------------------------------------------------------------------
+// ---- what the backends answer ------------------------------------------------------------------
 
 // Scenario: one of two backends answers INVALID_ARGUMENT, the other OK.
 // Guarantees: GS-08, FM-10: OK with as many rejected spans as that shard had; one attempt.
@@ -423,8 +420,7 @@ TEST_F(ForwarderTest, AnswersMayComeInAnyOrder) {
   }
 }
 
-// ---- ends
-// -----------------------------------------------------------------------------------------
+// ---- ends --------------------------------------------------------------------------------------
 
 // Scenario: a backend stays silent beyond the request's deadline of 100 ms.
 // Guarantees: P-14: DEADLINE_EXCEEDED not before the deadline and at most 50 ms after it, and the

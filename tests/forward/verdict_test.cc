@@ -331,8 +331,7 @@ TEST(VerdictTest, MessagesOfManyBackendsStaySmall) {
   }
 }
 
-// ---- ledger labels
-// --------------------------------------------------------------------------------
+// ---- ledger labels -----------------------------------------------------------------------------
 
 // Scenario: every index of the rejection counters.
 // Guarantees: its label is its own, lower-case, and the names that dashboards know do not change.

@@ -18,8 +18,7 @@ using testing::HasSubstr;
 
 class GrpcStreamTest : public IngressTest {};
 
-// ---- headers
-// --------------------------------------------------------------------------------------
+// ---- headers -----------------------------------------------------------------------------------
 
 // Scenario: GET, then content types that are not gRPC.
 // Guarantees: P-01: 405 and 415 as plain HTTP, and nothing counted as a request.
@@ -91,8 +90,7 @@ TEST_F(GrpcStreamTest, BadAndUsedUpTimeouts) {
   EXPECT_EQ(RefusedFor(ledger_.requests, RefuseReason::kDeadline), 3u);
 }
 
-// ---- the message
-// ----------------------------------------------------------------------------------
+// ---- the message -------------------------------------------------------------------------------
 
 // Scenario: the length prefix announces the limit, and one more; not one byte of the message is
 // sent. Guarantees: GS-02, GS-04: the second is RESOURCE_EXHAUSTED at once, without RetryInfo;
@@ -261,8 +259,7 @@ TEST_F(GrpcStreamTest, ABackendsLongMessageDoesNotBurstTheAnswer) {
   EXPECT_LE(bytes, 8192u);
 }
 
-// ---- the client goes away
-// -------------------------------------------------------------------------
+// ---- the client goes away ----------------------------------------------------------------------
 
 // Scenario: the client resets the stream while its body arrives; while it is at a backend; and
 // closes the connection with a request at a backend. Guarantees: P-15, FM-17: each request is
@@ -316,8 +313,7 @@ TEST_F(GrpcStreamTest, AnAnsweredRequestIsNotCancelledToo) {
   EXPECT_EQ(ledger_.requests.cancelled.Value() + ledger_.requests.forwarded.Value(), 10u);
 }
 
-// ---- health and drain
-// -----------------------------------------------------------------------------
+// ---- health and drain --------------------------------------------------------------------------
 
 constexpr std::string_view kCheckPath = "/grpc.health.v1.Health/Check";
 constexpr std::string_view kWatchPath = "/grpc.health.v1.Health/Watch";
