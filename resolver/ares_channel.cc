@@ -87,14 +87,17 @@ class AresChannel::State : public std::enable_shared_from_this<State> {
 
  private:
   // One socket of c-ares. While a direction is wanted exactly one wait for it is under way.
+  // In one direction of a socket.
+  struct Interest {
+    bool is_wanted = false;
+    bool is_waiting = false;
+  };
   struct Watch {
     explicit Watch(const asio::any_io_executor& executor) : descriptor(executor) {}
     ~Watch() { descriptor.release(); }  // c-ares closes it; nothing to do when already released
     asio::posix::stream_descriptor descriptor;
-    bool want_read = false;
-    bool want_write = false;
-    bool waits_read = false;
-    bool waits_write = false;
+    Interest read;
+    Interest write;
   };
   struct Pending {
     State* state;
@@ -107,8 +110,7 @@ class AresChannel::State : public std::enable_shared_from_this<State> {
   void ReadSearchRules();
   void CountServers();
   void WatchSocket(ares_socket_t fd, bool readable, bool writable);
-  void WaitForRead(const std::shared_ptr<Watch>& watch);
-  void WaitForWrite(const std::shared_ptr<Watch>& watch);
+  void Wait(const std::shared_ptr<Watch>& watch, Interest Watch::*interest);
   void Process(ares_socket_t readable, ares_socket_t writable);
   void ArmTimer();
 
@@ -227,51 +229,32 @@ void AresChannel::State::WatchSocket(ares_socket_t fd, bool readable, bool writa
     watch->descriptor.assign(fd, ignored);
     used_tcp_ = used_tcp_ || IsStream(fd);
   }
-  watch->want_read = readable;
-  watch->want_write = writable;
-  WaitForRead(watch);
-  WaitForWrite(watch);
+  watch->read.is_wanted = readable;
+  watch->write.is_wanted = writable;
+  Wait(watch, &Watch::read);
+  Wait(watch, &Watch::write);
 }
 
-void AresChannel::State::WaitForRead(const std::shared_ptr<Watch>& watch) {
-  if (!watch->want_read || watch->waits_read || !watch->descriptor.is_open()) {
+void AresChannel::State::Wait(const std::shared_ptr<Watch>& watch, Interest Watch::*interest) {
+  Interest& wanted = (*watch).*interest;
+  if (!wanted.is_wanted || wanted.is_waiting || !watch->descriptor.is_open()) {
     return;
   }
-  watch->waits_read = true;
+  wanted.is_waiting = true;
+  const bool is_read = interest == &Watch::read;
   watch->descriptor.async_wait(
-      asio::posix::descriptor_base::wait_read,
-      [weak_self = weak_from_this(),
-       weak_watch = std::weak_ptr<Watch>(watch)](const boost::system::error_code& error) {
+      is_read ? asio::posix::descriptor_base::wait_read : asio::posix::descriptor_base::wait_write,
+      [weak_self = weak_from_this(), weak_watch = std::weak_ptr<Watch>(watch), interest,
+       is_read](const boost::system::error_code& error) {
         const auto alive = weak_watch.lock();
         const auto self = weak_self.lock();
         if (error == asio::error::operation_aborted || !self || !alive) {
           return;
         }
-        alive->waits_read = false;
+        ((*alive).*interest).is_waiting = false;
         const ares_socket_t fd = alive->descriptor.native_handle();
-        self->Process(fd, ARES_SOCKET_BAD);
-        self->WaitForRead(alive);
-      });
-}
-
-void AresChannel::State::WaitForWrite(const std::shared_ptr<Watch>& watch) {
-  if (!watch->want_write || watch->waits_write || !watch->descriptor.is_open()) {
-    return;
-  }
-  watch->waits_write = true;
-  watch->descriptor.async_wait(
-      asio::posix::descriptor_base::wait_write,
-      [weak_self = weak_from_this(),
-       weak_watch = std::weak_ptr<Watch>(watch)](const boost::system::error_code& error) {
-        const auto alive = weak_watch.lock();
-        const auto self = weak_self.lock();
-        if (error == asio::error::operation_aborted || !self || !alive) {
-          return;
-        }
-        alive->waits_write = false;
-        const ares_socket_t fd = alive->descriptor.native_handle();
-        self->Process(ARES_SOCKET_BAD, fd);
-        self->WaitForWrite(alive);
+        self->Process(is_read ? fd : ARES_SOCKET_BAD, is_read ? ARES_SOCKET_BAD : fd);
+        self->Wait(alive, interest);
       });
 }
 
