@@ -66,7 +66,6 @@ class Attempt : public ResponseSink {
   ClientConnection* connection_ = nullptr;
   ClientCall* call_ = nullptr;  // null while waiting
   TimePoint sent_at_{};
-  TimePoint on_wire_at_{};
   bool was_resent_ = false;  // rules P-09, P-10: a proof of "not processed" is used once
 };
 

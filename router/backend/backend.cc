@@ -24,8 +24,6 @@ constexpr double kBackoffFactor = 1.6;
 constexpr milliseconds kBackoffMax{2000};
 // A connection that lived this long ends a row of failures.
 constexpr std::chrono::seconds kStableAfter{1};
-// Silence shorter than this says nothing: the client's deadline may just be short.
-constexpr milliseconds kSilenceMin{500};
 constexpr std::uint32_t kUnansweredMax = 2;
 // A probe only proves that the peer speaks HTTP/2; while no call is answered, it is tried less and
 // less often.
@@ -169,10 +167,9 @@ void Backend::GoDown(std::string_view reason, Duration probe_after) {
 
 // What it still has on the wire may be answered yet; nothing new is sent until a probe succeeds.
 void Backend::OnUnanswered(const Attempt& attempt) {
-  const TimePoint now = loop().Now();
   // While this worker cannot keep up, it is its own ear that is slow.
-  const bool is_silence = last_answer_ <= attempt.on_wire_at_ &&
-                          now - attempt.on_wire_at_ >= kSilenceMin && !loop().is_saturated();
+  const Duration silence = in_flight_ > 0 ? loop().Now() - silent_since_ : silent_before_;
+  const bool is_silence = silence >= options_->silence_min && !loop().is_saturated();
   const bool is_current =
       state() == BackendState::kReady && attempt.connection_ == connection_.get();
   if (!is_silence || !is_current) return;
@@ -191,6 +188,8 @@ void Backend::OnConnectionReady() {
   if (state() == BackendState::kDraining) return;  // retired while connecting
   connect_timer_.Cancel();
   connected_at_ = loop().Now();
+  silent_since_ = connected_at_;
+  silent_before_ = {};
   metrics_->connects.Add();
   std::uint64_t left_out = 0;
   if (state() == BackendState::kDown && state_log_.Allow(connected_at_, &left_out)) {
@@ -306,7 +305,7 @@ bool Backend::TrySend(Attempt& attempt) {
   fields_.resize(fixed);
   if (attempt.call_ == nullptr) return false;
   attempt.connection_ = connection_.get();
-  attempt.on_wire_at_ = loop().Now();
+  if (in_flight_ == 0) silent_since_ = loop().Now() - silent_before_;
   ++in_flight_;
   metrics_->in_flight.Add();
   metrics_->bytes_sent.Add(attempt.frame.size());
@@ -319,6 +318,17 @@ void Backend::SendWaiting() {
     metrics_->waiting.Subtract();
     waiting_.pop_front();
   }
+}
+
+void Backend::LeaveWire(bool is_answered) {
+  if (is_answered) {
+    silent_since_ = loop().Now();
+    unanswered_ = 0;
+    silent_downs_ = 0;
+  }
+  --in_flight_;
+  metrics_->in_flight.Subtract();
+  if (in_flight_ == 0) silent_before_ = loop().Now() - silent_since_;
 }
 
 // Out of its hands.
@@ -334,8 +344,7 @@ void Backend::Cancel(Attempt& attempt, AttemptOutcome why) {
   metrics_->attempts[static_cast<std::size_t>(why)].Add();
   if (attempt.call_ != nullptr) {
     attempt.connection_->Cancel(*std::exchange(attempt.call_, nullptr));
-    --in_flight_;
-    metrics_->in_flight.Subtract();
+    LeaveWire(false);
     if (why == AttemptOutcome::kTimeout) OnUnanswered(attempt);
     SendWaiting();
     return;
@@ -403,8 +412,7 @@ void Backend::Flush() {
 void Backend::OnAttemptResponse(Attempt& attempt, GrpcResponse&& response) {
   const auto self = shared_from_this();
   attempt.call_ = nullptr;
-  --in_flight_;
-  metrics_->in_flight.Subtract();
+  LeaveWire(response.kind == GrpcResponse::Kind::kStatus);
   if (response.kind == GrpcResponse::Kind::kUnprocessed && !attempt.was_resent_ &&
       !attempt.is_abandoned && state() != BackendState::kDraining &&
       state() != BackendState::kGone) {
@@ -419,11 +427,6 @@ void Backend::OnAttemptResponse(Attempt& attempt, GrpcResponse&& response) {
     return;
   }
   metrics_->AddLatency(loop().Now() - attempt.sent_at_);
-  if (response.kind == GrpcResponse::Kind::kStatus) {
-    last_answer_ = loop().Now();
-    unanswered_ = 0;
-    silent_downs_ = 0;
-  }
   AttemptResult result = Interpret(std::move(response));
   if (result.retry_delay.has_value() && result.kind != AttemptResult::Kind::kPermanent) {
     HoldFor(*result.retry_delay);

@@ -39,6 +39,8 @@ namespace router {
 
 struct BackendOptions {
   milliseconds connect_timeout{1000};
+  // Calls that are given up prove nothing before the backend has been silent for so long.
+  milliseconds silence_min{2000};
   std::uint32_t in_flight_max = 256;
   std::size_t pending_bytes_max = std::size_t{64} << 20;  // in flight and waiting
   // Then the connection is replaced: HTTP/2 has 2^30 stream numbers for one.
@@ -121,6 +123,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void FailWaiting(const std::string& reason);
   void HoldFor(milliseconds delay);
   AttemptResult HeldResult();
+  void LeaveWire(bool is_answered);
   void OnUnanswered(const Attempt& attempt);
   void OnAttemptResponse(Attempt& attempt, GrpcResponse&& response);
   void Finish(Attempt& attempt, AttemptResult&& result);
@@ -140,7 +143,8 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   MemberTimer<Backend, &Backend::Connect> reconnect_timer_{*this};
   MemberTimer<Backend, &Backend::SendWaiting> hold_timer_{*this};
   TimePoint held_until_{};
-  TimePoint last_answer_{};
+  TimePoint silent_since_{};        // while calls are on the wire: since then no answer came
+  Duration silent_before_{};        // while there are none: how long it had been silent
   std::uint32_t unanswered_ = 0;    // calls in a row that ended without a word
   std::uint32_t silent_downs_ = 0;  // times it went down for that, since its last answer
   TimePoint connected_at_{};

@@ -45,13 +45,18 @@ void WorkerLoop::Turn(bool wait) {
 }
 
 // The first handler of a turn is the one that is slept for: until it asks for the time, the loop
-// was idle.
+// counts as idle. When that seems to be rare, it is looked for without sleeping first: then what is
+// found at once was no idle time at all.
 std::size_t WorkerLoop::RunFirst(bool wait) {
   const TimePoint before = Clock::now();
   is_now_stale_ = true;
-  const std::size_t ran = wait ? io_.run_one() : io_.poll_one();
-  idle_ += Now() - before;
-  if (const Duration age = now_ - load_since_; age >= kLoadWindow) {
+  if (!wait) return io_.poll_one();  // driven by hand: nothing can be said about its load
+  std::size_t ran = load_ >= kBusyLoad ? io_.poll_one() : 0;
+  if (ran == 0) {
+    ran = io_.run_one();
+    idle_ += Now() - before;
+  }
+  if (const Duration age = Now() - load_since_; age >= kLoadWindow) {
     load_ = 1 - std::chrono::duration<double>(idle_) / std::chrono::duration<double>(age);
     load_since_ = now_;
     idle_ = {};

@@ -85,6 +85,7 @@ class WorkerLoop {
  private:
   friend class Flushable;
   static constexpr milliseconds kLoadWindow{100};
+  static constexpr double kBusyLoad = 0.7;  // worth to be measured exactly
   std::size_t RunFirst(bool wait);
   void ReadClock();
   void RunTimers();

@@ -15,6 +15,8 @@ using test::PeerStream;
 
 class BackendSilenceTest : public BackendTest {
  protected:
+  BackendSilenceTest() { options_.silence_min = milliseconds(500); }
+
   void TurnFor(milliseconds time) {
     const TimePoint until = Clock::now() + time;
     while (Clock::now() < until) loop_.Turn(false);
@@ -53,11 +55,42 @@ TEST_F(BackendSilenceTest, TwoUnansweredCallsTakeItDownFm04) {
   EXPECT_EQ(served.result->kind, Kind::kAccepted);
 }
 
-// Scenario: ten calls are given up after 100 ms each.
-// Guarantees: short deadlines say nothing about the backend.
+// Scenario: calls are given up after 100 ms each, again and again, with pauses between them.
+// Guarantees: short deadlines say nothing about the backend until they add up to the silence that
+// counts; pauses do not count.
 TEST_F(BackendSilenceTest, ShortDeadlinesAreNoSilence) {
   ListenAndConnect();
-  for (int i = 0; i < 5; ++i) Ignore(2, milliseconds(100));
+  for (int i = 0; i < 3; ++i) {
+    Ignore(2, milliseconds(40));
+    TurnFor(milliseconds(150));
+  }
+  EXPECT_EQ(backend_->state(), BackendState::kReady);
+  for (int i = 0; i < 6 && backend_->state() == BackendState::kReady; ++i) {
+    Ignore(2, milliseconds(100));
+  }
+  EXPECT_EQ(backend_->state(), BackendState::kDown);
+}
+
+// Scenario: the backend takes 100 ms for each answer; of ten calls begun together nine are given up
+// before. Guarantees: slow is not dead: it stays.
+TEST_F(BackendSilenceTest, ASlowBackendIsNotDead) {
+  ListenAndConnect();
+  for (int i = 0; i < 4; ++i) {
+    PeerStream* asked = nullptr;
+    Peer* asking = nullptr;
+    server_->on_request = [&](Peer& peer, PeerStream& stream) {
+      if (asked == nullptr) {
+        asked = &stream;
+        asking = &peer;
+      }
+    };
+    KeepingAttempt& answered = Send();
+    Ignore(9, milliseconds(100));
+    ASSERT_NE(asked, nullptr);
+    asking->AnswerGrpc(*asked, 0, "");
+    ASSERT_TRUE(Done(answered));
+    server_->on_request = nullptr;
+  }
   EXPECT_EQ(backend_->state(), BackendState::kReady);
 }
 

@@ -1,0 +1,95 @@
+// Requests are refused at their headers only while the worker is busy and its queue too long.
+#include "router/forward/admission.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace router::test {
+namespace {
+
+class AdmissionTest : public testing::Test {
+ protected:
+  // Turns for `time` with always something ready, as under overload. What `each` does is done every
+  // millisecond or so.
+  void BeBusy(
+      milliseconds time, const std::function<void()>& each = [] {}) {
+    const TimePoint until = Clock::now() + time;
+    bool is_over = false;
+    std::function<void()> work = [&] {
+      const TimePoint end = Clock::now() + milliseconds(1);
+      while (Clock::now() < end) {
+      }
+      each();
+      if (Clock::now() < until) {
+        loop_.Post(work);
+      } else {
+        is_over = true;
+      }
+    };
+    loop_.Post(work);
+    while (!is_over) loop_.Turn(true);
+  }
+  void BeIdle(milliseconds time) {
+    bool is_over = false;
+    boost::asio::steady_timer timer(loop_.io(), time);
+    timer.async_wait([&](const boost::system::error_code&) { is_over = true; });
+    while (!is_over) loop_.Turn(true);
+  }
+  // A request comes and is there as a whole.
+  void Serve() {
+    ASSERT_TRUE(admission_.TryEnter(std::chrono::seconds(10)));
+    admission_.Leave(true);
+  }
+  // How many enter until one is refused, at most `most`.
+  int EnterUntilRefused(Duration time, int most) {
+    for (int i = 0; i < most; ++i) {
+      if (!admission_.TryEnter(time)) return i;
+    }
+    return most;
+  }
+
+  WorkerLoop loop_;
+  MemoryBudget budget_{1000};
+  Admission admission_{loop_, budget_};
+};
+
+// Scenario: 10,000 requests enter a worker that sleeps most of the time and none is whole yet.
+// Guarantees: slow clients are no overload.
+TEST_F(AdmissionTest, AnIdleWorkerTakesEverything) {
+  BeIdle(milliseconds(250));
+  EXPECT_LT(loop_.load(), 0.5);
+  EXPECT_EQ(EnterUntilRefused(milliseconds(100), 10'000), 10'000);
+}
+
+// Scenario: a worker without idle time takes about one request per millisecond; then many come at
+// once, with 400 ms and with 10 s to live; then it has idle time again. Guarantees: as many enter
+// as will be taken in a quarter of their time, at most half a second; never fewer than
+// kWaitingFree; afterwards all. GS-15.
+TEST_F(AdmissionTest, ABusyWorkerTakesWhatItCanInTime) {
+  BeBusy(milliseconds(350), [&] { Serve(); });
+  ASSERT_TRUE(loop_.is_saturated()) << loop_.load();
+  const int short_lived = EnterUntilRefused(milliseconds(400), 10'000);
+  EXPECT_GE(short_lived, static_cast<int>(Admission::kWaitingFree));
+  EXPECT_LE(short_lived, 130) << "at most 1000 per second, for 100 ms";
+  const int long_lived = short_lived + EnterUntilRefused(std::chrono::seconds(10), 10'000);
+  EXPECT_GE(long_lived, short_lived);
+  EXPECT_LE(long_lived, 560) << "for 500 ms";
+  for (int i = 0; i < long_lived; ++i) admission_.Leave(false);
+  EXPECT_TRUE(admission_.TryEnter(milliseconds(400))) << "the queue is gone";
+  BeIdle(milliseconds(250));
+  EXPECT_EQ(EnterUntilRefused(milliseconds(400), 1000), 1000);
+}
+
+// Scenario: three quarters of the memory budget are used, then one byte more.
+// Guarantees: the last quarter is for what is here already.
+TEST_F(AdmissionTest, KeepsAQuarterOfTheMemoryForWhatIsHere) {
+  ASSERT_TRUE(budget_.TryTake(750));
+  EXPECT_TRUE(admission_.TryEnter(std::chrono::seconds(1)));
+  ASSERT_TRUE(budget_.TryTake(1));
+  EXPECT_FALSE(admission_.TryEnter(std::chrono::seconds(1)));
+  budget_.Give(751);
+}
+
+}  // namespace
+}  // namespace router::test
