@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""./dev bench: compares spanring with its peers, and the soak of ten million spans.
+"""./dev bench: compares spanring with its peers; the soak of ten million spans; overload.
 
-    bench/run.py BIN_DIR [--quick] [--soak] [--soak-spans N]
+    bench/run.py BIN_DIR [--quick | --soak [--soak-spans N] | --overload]
 
 BIN_DIR holds spanring, load_generator and sink of a release build. Writes bench/results/DATE-COMMIT.{md,json} and
 prints the same table. Exit code 0: what must hold holds; 1: it does not, or something could not be measured.
@@ -19,6 +19,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "compare"))
 
+import overload  # noqa: E402
 import ratio  # noqa: E402
 import soak  # noqa: E402
 
@@ -88,12 +89,19 @@ def run_soak(binaries, stem, heading, spans):
     return outcome.passed
 
 
+def run_overload(binaries, stem, heading):
+    text, passed, data = overload.run(binaries, lambda line: print(line, flush=True))
+    write(f"{stem}-overload", f"# Overload, {heading}\n\n{machine()}\n\n{text}\n", data)
+    return passed
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin_dir", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true", help="3 rounds of short windows instead of 5 of 3 s")
     parser.add_argument("--soak", action="store_true", help="only the soak")
     parser.add_argument("--soak-spans", type=int, default=10_000_000)
+    parser.add_argument("--overload", action="store_true", help="only 2 and 4 times what a slow router can take (root)")
     arguments = parser.parse_args()
     binaries = arguments.bin_dir.resolve()
     missing = [name for name in ("load_generator", "sink", "spanring") if not (binaries / name).exists()]
@@ -106,6 +114,8 @@ def main():
     try:
         if arguments.soak:
             return 0 if run_soak(binaries, stem, heading, arguments.soak_spans) else 1
+        if arguments.overload:
+            return 0 if run_overload(binaries, stem, heading) else 1
         rounds, seconds = (3, 1.5) if arguments.quick else (5, 3)
         return 0 if compare(binaries, stem, heading, rounds, seconds) else 1
     except RuntimeError as error:

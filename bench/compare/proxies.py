@@ -67,7 +67,7 @@ service:
   telemetry:
     metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics_port}}}}}}}}}]}}
     logs: {{level: warn}}
-spanring: {{workers: 1}}
+spanring: {{workers: 1{more}}}
 """
 
 
@@ -91,13 +91,14 @@ class Nginx(Process):
 class Spanring(Process):
     name_in_table = "spanring"
 
-    def __init__(self, binaries, directory, backends):
+    def __init__(self, binaries, directory, backends, more=""):
+        """more: further keys of the block `spanring`, in flow style."""
         self.binary = binaries / "spanring"
         self.port, self.metrics_port, self.health_port = free_port(), free_port(), free_port()
         self.config = pathlib.Path(directory) / "spanring.yaml"
         self.config.write_text(SPANRING_CONFIG.format(
             port=self.port, metrics_port=self.metrics_port, health_port=self.health_port,
-            backends=", ".join(f'"{backend}"' for backend in backends)))
+            backends=", ".join(f'"{backend}"' for backend in backends), more=f", {more}" if more else ""))
         super().__init__("spanring", [self.binary, "--config", self.config], directory, PROXY_CORE)
         wait_until(lambda: not self.alive() or accepts(self.port), "spanring to listen")
         if not self.alive():

@@ -1,0 +1,105 @@
+"""Overload: what one slow spanring still answers when more arrives than it can take.
+
+The router gets a fifth of a CPU (cgroup, either version), so that load and backends have time to spare; its peak is
+measured first, then 2 and 4 times as much arrives, in open loop, with deadlines of 2 and of 10 s; then the peak again.
+"""
+import os
+import pathlib
+import tempfile
+
+from processes import Load, Sink
+from proxies import Spanring
+from ratio import HOSTS
+
+QUOTA = 0.2
+PERIOD_US = 20_000
+WINDOW_S = 6
+GOODPUT_MIN = 0.8
+RECOVERED_MIN = 0.8
+MEMORY_SLACK_MIB = 64
+BUDGET_MIB = 128
+PEAK = ("--connections", 4, "--in-flight", 8)
+OVER = ("--connections", 16, "--in-flight", 128)
+# Every span unique: what is sent again would be recognised and not be worked on.
+REQUESTS = ("--spans", 100, "--fresh", "--traces", 2000, "--trace-spans", 12)
+
+
+class Quota:
+    """A cgroup that limits one process to a share of a CPU."""
+
+    def __init__(self, pid, share):
+        root = pathlib.Path("/sys/fs/cgroup")
+        is_v2 = (root / "cgroup.controllers").exists()
+        self.folder = (root if is_v2 else root / "cpu") / f"spanring-overload-{os.getpid()}"
+        try:
+            self.folder.mkdir()
+            quota = int(PERIOD_US * share)
+            if is_v2:
+                (self.folder / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+            else:
+                (self.folder / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+                (self.folder / "cpu.cfs_quota_us").write_text(str(quota))
+            (self.folder / "cgroup.procs").write_text(str(pid))
+        except OSError as error:
+            self.close()
+            raise RuntimeError(f"overload needs root and the cpu controller of cgroups: {error}") from None
+
+    def close(self):
+        try:
+            self.folder.rmdir()
+        except OSError:
+            pass  # not there, or its process has not ended yet
+
+
+def measure(binaries, proxy, load, extra=()):
+    result = Load(binaries, proxy.port, [*load, *REQUESTS, "--seconds", WINDOW_S, *extra]).result(120)
+    unexpected = {code: entry for code, entry in result["errors"].items() if code not in ("grpc 14", "grpc 4")}
+    if unexpected:
+        raise RuntimeError(f"calls ended otherwise than by an answer: {unexpected}")
+    return result
+
+
+def run(binaries, report):
+    """(markdown text, whether everything holds, data)"""
+    with tempfile.TemporaryDirectory(prefix="spanring-overload-") as directory:
+        sink = Sink(binaries, directory, HOSTS)
+        proxy = quota = None
+        try:
+            proxy = Spanring(binaries, directory, sink.backends, f"memory: {{limit: {BUDGET_MIB}MiB}}")
+            quota = Quota(proxy.pid, QUOTA)
+            return overload(binaries, proxy, report)
+        finally:
+            for thing in (proxy, quota, sink):
+                if thing is not None:
+                    thing.close()
+
+
+def overload(binaries, proxy, report):
+    peak = measure(binaries, proxy, PEAK)["ok"] / WINDOW_S
+    report(f"peak {peak:.0f} requests/s")
+    rows, passed = [f"| 1, closed loop of 32 | – | {peak:.0f} | 1 | | |"], True
+    data = {"peak": peak, "rows": []}
+    for factor in (2, 4):
+        for deadline in ("2S", "10S"):
+            load = measure(binaries, proxy, OVER, ("--rate", int(peak * factor), "--grpc-timeout", deadline))
+            goodput = load["ok"] / WINDOW_S
+            holds = goodput >= GOODPUT_MIN * peak
+            passed = passed and holds
+            refused = {code: entry["count"] for code, entry in load["errors"].items()}
+            rows.append(f"| {factor}, open loop | {deadline.lower()} | {goodput:.0f} | {goodput / peak:.2f} | "
+                        f"{refused.get('grpc 14', 0)} / {refused.get('grpc 4', 0)} | "
+                        f"{'holds' if holds else 'MISSED'} |")
+            data["rows"].append({"factor": factor, "deadline": deadline, "goodput": goodput, "load": load})
+            report(rows[-1])
+    after = measure(binaries, proxy, PEAK)["ok"] / WINDOW_S
+    memory_mib = proxy.memory_kib("VmHWM") / 1024
+    checks = [(f"back to {after / peak:.2f} of the peak at once", after >= RECOVERED_MIN * peak),
+              (f"at most {memory_mib:.0f} MiB resident, budget {BUDGET_MIB} MiB",
+               memory_mib <= BUDGET_MIB + MEMORY_SLACK_MIB)]
+    passed = passed and all(holds for _, holds in checks)
+    table = "\n".join(["| Load, times the peak | deadline | OK per second | of the peak | UNAVAILABLE / "
+                       "DEADLINE_EXCEEDED | |", "|---|---|---|---|---|---|", *rows])
+    notes = "\n".join(f"* {text}: {'holds' if holds else 'MISSED'}" for text, holds in checks)
+    data |= {"after": after, "memory_mib": memory_mib}
+    return (f"One worker with {QUOTA:.0%} of a CPU, four backends, no compression, requests of 100 spans.\n\n{table}\n\n{notes}\n\n"
+            f"Verdict: {'PASS' if passed else 'FAIL'}"), passed, data
