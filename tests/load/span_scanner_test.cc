@@ -112,7 +112,7 @@ TEST(SpanScannerTest, RefusesWhatCannotBeOtlp) {
 }
 
 // Scenario: many spans are encoded.
-// Guarantees: they are about as large as an SDK's (the figures of docs/performance.md are for 500
+// Guarantees: they are about as large as an SDK's (figures are for 500
 // bytes).
 TEST(RequestEncoderTest, SpansAreAboutFiveHundredBytes) {
   const double per_span = static_cast<double>(SomeRequest(1000, 1).size()) / 1000;
