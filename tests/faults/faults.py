@@ -2,7 +2,7 @@
 """faults: spanring under seeded schedules of faults, with every span accounted for. See docs/testing.md.
 
 usage: faults.py BINARIES [--minutes N | --schedules N] [--seed S] [--kinds K,…] [--parallel P] [--short] [--keep]
-                 [--mutants [NAME …]] [--restarts]
+                 [--mutants [NAME …] | --restarts | --frozen | --dns]
 
 Each schedule is printed as one line with its counts. Exit code 1 if the checker found a fault; the directory of
 that run stays, and its seed repeats the schedule.
@@ -18,7 +18,8 @@ import traceback
 
 from mutants import MUTANTS
 from rig import Rig
-from schedule import COMMANDS, DEFAULT_KINDS, DNS_KINDS, PROCESS_KINDS, ROUTER_KINDS, make_plan, make_restart_plan
+from schedule import (COMMANDS, DEFAULT_KINDS, DNS_KINDS, PROCESS_KINDS, ROUTER_KINDS, make_dns_plan, make_frozen_plan,
+                      make_plan, make_restart_plan)
 
 COLUMNS = ("attempted", "acknowledged", "lost", "unexpected", "duplicated", "recovered", "misrouted")
 
@@ -95,6 +96,12 @@ def run_restarts(arguments):
     return outcomes
 
 
+def run_one(arguments, plan):
+    outcome = run_plan(arguments.binaries, arguments.router, plan, keep=arguments.keep)
+    outcome.print()
+    return [outcome]
+
+
 MUTANT_RUNS_MAX = 3
 MUTANT_PLAN = dict(routers=1, backends=4, cancel_percent=0, tries=6, is_impatient=False, spans_max=200, warm_s=1,
                    faults_s=6, heal_s=1)
@@ -167,6 +174,8 @@ def main():
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--mutants", nargs="*", help="hunt the mutants, or these, in place of a campaign")
     parser.add_argument("--restarts", action="store_true", help="20 rolling restarts and 20 kills of routers")
+    parser.add_argument("--frozen", action="store_true", help="one of four backends stands still for a minute")
+    parser.add_argument("--dns", action="store_true", help="five minutes of failing DNS")
     parser.add_argument("--short", action="store_true", help="schedules of 20 s, for the test suite")
     parser.add_argument("--keep", action="store_true", help="keep the directories of good runs as well")
     arguments = parser.parse_args()
@@ -182,6 +191,10 @@ def main():
         return 1 if hunt_mutants(arguments) else 0
     if arguments.restarts:
         return 1 if print_table(run_restarts(arguments)) else 0
+    if arguments.frozen:
+        return 1 if print_table(run_one(arguments, make_frozen_plan(arguments.seed))) else 0
+    if arguments.dns:
+        return 1 if print_table(run_one(arguments, make_dns_plan(arguments.seed))) else 0
     if not arguments.minutes and not arguments.schedules:
         arguments.schedules = 5
     return 1 if print_table(run_campaign(arguments, kinds)) else 0

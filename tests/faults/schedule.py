@@ -109,3 +109,23 @@ def make_restart_plan(seed, kind, restarts=20, pause_s=2.5):
     plan = Plan(seed, routers=3, faults_s=restarts * pause_s, kinds=(kind,))
     plan.events = [Event(plan.warm_s + i * pause_s, kind, i % plan.routers, "", 0.3) for i in range(restarts)]
     return plan
+
+
+def make_frozen_plan(seed, length_s=60):
+    """One of four backends stands still for a minute."""
+    plan = Plan(seed, rate=60, faults_s=length_s + 4, heal_s=12, kinds=("stop",))
+    plan.events = [Event(plan.warm_s + 2, "stop", 0, "", length_s)]
+    return plan
+
+
+def make_dns_plan(seed, length_s=300):
+    """Every way in which DNS can fail, one after the other, for five minutes; no client tries a second time."""
+    generator = random.Random(seed)
+    plan = Plan(seed, uses_dns=True, rate=40, tries=1, faults_s=length_s, heal_s=10, kinds=("dns_mode",))
+    at_s, end_s = plan.warm_s, plan.warm_s + length_s
+    while at_s < end_s - 1:
+        for mode in generator.sample(DNS_MODES, len(DNS_MODES)):
+            if at_s < end_s - 1:
+                plan.events.append(Event(at_s, "dns_mode", 0, mode, min(12, end_s - at_s)))
+            at_s += 13
+    return plan
