@@ -225,7 +225,9 @@ class Rig:
         if event.kind == "dns_scale":
             self.set_members(self.hosts[:int(event.detail)])
         elif event.detail == "flap":
-            self.memberships.append((time.monotonic_ns(), self.hosts[:-1]))
+            # One in and out with every answer: no two answers in a row lack it, so it should never leave.
+            now = time.monotonic_ns()
+            self.memberships += [(now, self.hosts[:-1]), (now + 1, self.hosts)]
             self.dns.set([*self.hosts, "/", *self.hosts[:-1]])
         else:
             self.set_members(self.hosts, f"={event.detail}")
