@@ -1,9 +1,10 @@
 // AresChannel: DNS questions through c-ares, its sockets and time-outs driven by one executor.
 //
 // Thread safety: one thread, the executor's. Nothing is shared between channels and nothing global
-// is initialised. Ownership: c-ares opens and closes the sockets; we only watch them, and let go of
-// each before c-ares closes it. The destructor ends everything: no callback runs after it. A new
-// channel reads resolv.conf afresh and asks from new ports, so make one per attempt.
+// is initialised.
+// Ownership: c-ares opens and closes the sockets; we only watch them, and let go of each before
+// c-ares closes it. The destructor ends everything: no callback runs after it. A new channel
+// reads resolv.conf afresh and asks from new ports, so make one per attempt.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

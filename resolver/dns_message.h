@@ -2,8 +2,8 @@
 // it is what an attacker's bytes reach first: one pass, bounded work, no recursion, and the
 // time to live of every record type. Fuzzed by tests/fuzz/dns_answer_fuzz.cc.
 //
-// Thread safety: pure. Cost: linear in the message; compression pointers must point backwards, so
-// none can loop.
+// Thread safety: pure.
+// Cost: linear in the message; compression pointers must point backwards, so none can loop.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>

@@ -1,4 +1,5 @@
-// DnsOptions: how a resolver asks. Thread safety: a value.
+// DnsOptions: how a resolver asks.
+// Thread safety: a value.
 #pragma once
 
 #include <chrono>

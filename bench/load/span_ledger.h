@@ -3,8 +3,8 @@
 //
 // Thread safety: one thread.
 // Invariants: distinct + duplicates + foreign = number of Record calls. A trace is misplaced once
-// it was seen by two listeners, and counted once however often. Cost: 10 million spans take 1.25 MB
-// of bits and one octet per trace; Record is O(1).
+// it was seen by two listeners, and counted once however often.
+// Cost: 10 million spans take 1.25 MB of bits and one octet per trace; Record is O(1).
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,10 @@
 // HttpServer: the small HTTP/1.1 server of the health and metrics ports (Boost.Beast). GET and HEAD
 // only.
 //
-// Thread safety: control thread only. Bounds: kConnectionsMax connections (one more closes the one
-// that was silent longest), kIdleTimeout each, 8 KiB of headers, no body. Never on the data path: a
-// slow scraper costs nobody else anything.
+// Thread safety: control thread only.
+// Bounds: kConnectionsMax connections (one more closes the one that was silent longest),
+// kIdleTimeout each, 8 KiB of headers, no body. Never on the data path: a slow scraper costs
+// nobody else anything.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,6 +1,6 @@
 // ClosingSum: one column of the ledger over all workers, as the process states it at its end
-// (invariant I4). Thread safety: reads counters that others may write; exact once the workers have
-// stopped.
+// (invariant I4).
+// Thread safety: reads counters that others may write; exact once the workers have stopped.
 #pragma once
 
 #include <cstdint>

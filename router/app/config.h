@@ -3,8 +3,9 @@
 // A value type: built by the reader (config_reader.h) or by hand in tests, then only read; safe to
 // share between threads once no one writes to it. It knows nothing of YAML, and nothing here is
 // checked: what comes out of ReadConfigText() is within the bounds that docs/configuration.md
-// lists. Invariant: a default here equals the default in the key table (config_keys.h); a test
-// holds both.
+// lists.
+// Invariant: a default here equals the default in the key table (config_keys.h); a test holds
+// both.
 //
 // Headers for backends may carry credentials: never print `Exporter::headers`.
 #pragma once

@@ -1,8 +1,8 @@
 // The key table: every configuration key, its type, default, bounds and what spanring does with it.
 //
 // One table serves the reader (unknown keys, types, bounds, keys of later steps) and the
-// documentation (docs/configuration.md), so neither can drift from the other. Thread safety:
-// constants and pure functions.
+// documentation (docs/configuration.md), so neither can drift from the other.
+// Thread safety: constants and pure functions.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // Discovery: runs the resolver that the configuration names and tells the router what it finds.
 //
 // The only place that knows both resolver/ and router/: translates endpoints and keeps the
-// resolver's numbers. Thread safety: control thread only.
+// resolver's numbers.
+// Thread safety: control thread only.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

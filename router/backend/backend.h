@@ -3,13 +3,13 @@
 // States (one enum, one transition function):
 //   kConnecting  first connect, or the connection was lost and is being replaced; attempts wait
 //   kReady       attempts are sent, up to in_flight_max; more wait up to pending_bytes_max
-//   kDown        the last connect failed, or two calls in a row got no answer: attempts fail at
-//   once, a probe
-//                (a new connection, up to the peer's SETTINGS) runs with backoff
+//   kDown        the last connect failed, or two calls in a row were given up and it had been
+//                silent for silence_min: attempts fail at once, a probe (a new connection, up to
+//                the peer's SETTINGS) runs with backoff
 //   kDraining    removed by discovery: what runs may finish, waiting attempts are handed back
 //   kGone        drained; nothing is left
-//   kConnecting → kReady | kDown;  kReady → kConnecting | kDown;  kDown → kReady;  any → kDraining
-//   → kGone
+//   kConnecting → kReady | kDown;  kReady → kConnecting | kDown;  kDown → kReady;
+//   any → kDraining → kGone
 // Besides, a backend that asked for patience (RetryInfo) is held: until then nothing is sent to it.
 // Thread safety: its worker only (metrics: any thread).
 // Ownership: shared by the pool and by the routing snapshots that name it.

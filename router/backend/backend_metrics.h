@@ -43,7 +43,7 @@ struct BackendMetrics {
   Counter waiting;
   Counter connects;
   Counter connect_failures;
-  Counter retries;  // attempts that were not the first for their spans
+  Counter retries;  // attempts at spans that an earlier one may have delivered
   std::array<Counter, kLatencyBoundsMs.size() + 1> latency;  // not cumulative; the last is +Inf
   Counter latency_sum_us;
   std::atomic<BackendState> state{BackendState::kConnecting};

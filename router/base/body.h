@@ -1,10 +1,10 @@
 // Body: one contiguous message body, charged to the memory budget byte for byte of its capacity.
 //
 // In front of the bytes it keeps kHeadroomBytes free, so that a gRPC length prefix can be written
-// without a copy and without a second segment. Thread safety: one worker only, together with its
-// MemoryAccount, which outlives it. Ownership: move-only; shared for sending as
-// std::shared_ptr<const Body> (SharedBody). Failure: growing returns false when the budget is full;
-// the body is then unchanged.
+// without a copy and without a second segment.
+// Thread safety: one worker only, together with its MemoryAccount, which outlives it.
+// Ownership: move-only; shared for sending as std::shared_ptr<const Body> (SharedBody).
+// Failure: growing returns false when the budget is full; the body is then unchanged.
 #pragma once
 
 #include <cstddef>

@@ -2,8 +2,9 @@
 //
 // Bodies come and go by the thousand in the same few sizes; through malloc each costs searching,
 // splitting and merging of free chunks, a tenth of a request. Sizes are grouped in classes an
-// eighth apart, last in first out. Thread safety: its worker only. Invariant: holds at most
-// kHeldBytesMax; other sizes go straight to malloc.
+// eighth apart, last in first out.
+// Thread safety: its worker only.
+// Invariant: holds at most kHeldBytesMax; other sizes go straight to malloc.
 #pragma once
 
 #include <array>

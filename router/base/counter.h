@@ -1,5 +1,6 @@
 // Counter: a number one worker writes and any thread reads (a scrape), without a locked
-// instruction. Thread safety: Add and Subtract by the one owning thread only; Value by any thread.
+// instruction.
+// Thread safety: Add and Subtract by the one owning thread only; Value by any thread.
 #pragma once
 
 #include <atomic>

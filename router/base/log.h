@@ -2,7 +2,8 @@
 //
 // Everything that a peer can cause goes through a LogLimiter, so that no peer decides how much is
 // written (at most kLogLinesPerKind lines per second and kind; what was left out is counted in the
-// next line). Thread safety: all functions any thread; a LogLimiter belongs to one thread.
+// next line).
+// Thread safety: all functions any thread; a LogLimiter belongs to one thread.
 #pragma once
 
 #include <spdlog/spdlog.h>

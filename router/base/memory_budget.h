@@ -1,9 +1,9 @@
 // MemoryBudget and MemoryAccount: one bound on all buffered body bytes of the process.
 //
 // A worker owns one MemoryAccount, which takes from the budget in blocks so that the shared counter
-// is touched once per ~64 KiB and not once per message. Thread safety: MemoryBudget any thread
-// (relaxed atomic); MemoryAccount its worker only. Invariant: the sum of all accounts' holdings is
-// budget.used(); used() never exceeds limit().
+// is touched once per ~64 KiB and not once per message.
+// Thread safety: MemoryBudget any thread (relaxed atomic); MemoryAccount its worker only.
+// Invariant: the sum of all accounts' holdings is budget.used(); used() never exceeds limit().
 #pragma once
 
 #include <atomic>

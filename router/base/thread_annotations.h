@@ -11,8 +11,9 @@
 // to ThreadSanitizer in the distribution's build). MutexLock holds it for a scope. Role marks
 // thread confinement: AssertHeld() tells clang that this function runs on the right thread. It
 // costs nothing and checks nothing at run time, so it stands where the thread is known: at entry
-// points. Thread safety: Mutex, any thread. Never block, do I/O or call out while holding one; to
-// cross threads, post.
+// points.
+// Thread safety: Mutex, any thread. Never block, do I/O or call out while holding one; to cross
+// threads, post.
 #pragma once
 
 #include <mutex>

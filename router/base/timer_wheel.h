@@ -1,8 +1,9 @@
 // TimerWheel: many timers of which few ever fire (request deadlines), O(1) to set and to cancel.
 //
 // Resolution is kTimerTick; a timer never fires early and at most one tick late after Advance() is
-// called in time. Delays beyond one turn of the wheel are carried over. Thread safety: its worker
-// only. Ownership: the wheel borrows timers; a Timer unlinks itself when destroyed.
+// called in time. Delays beyond one turn of the wheel are carried over.
+// Thread safety: its worker only.
+// Ownership: the wheel borrows timers; a Timer unlinks itself when destroyed.
 #pragma once
 
 #include <array>

@@ -3,9 +3,11 @@
 //
 // Writing at the end of a turn and not per message is what halves the cost of a request
 // (docs/decisions/0003-worker-loop.md). A turn runs at most kHandlersPerTurnMax handlers before it
-// flushes. Thread safety: Post() and Stop() any thread; everything else the worker's own thread,
-// inside Run(). Ownership: owns the io_context, the timer wheel and the read buffer; borrows
-// Flushables until they are flushed or destroyed.
+// flushes.
+// Thread safety: Post() and Stop() any thread; everything else the worker's own thread, inside
+// Run().
+// Ownership: owns the io_context, the timer wheel and the read buffer; borrows Flushables until
+// they are flushed or destroyed.
 #pragma once
 
 #include <atomic>

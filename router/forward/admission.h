@@ -5,8 +5,10 @@
 // time, a request is let in only if those before it will have been taken within a quarter of its
 // time (at most kWaitMax): their number by the rate of late; and only while the memory budget has
 // room for the bodies that are on their way. A slow backend does not count: it makes no worker
-// busy. Thread safety: its worker only. Cost: a few additions per request. Source: rules GS-15,
-// FM-28, FM-29; Little's law.
+// busy.
+// Thread safety: its worker only.
+// Cost: a few additions per request.
+// Source: rules GS-15, FM-28, FM-29; Little's law.
 #pragma once
 
 #include <cstdint>

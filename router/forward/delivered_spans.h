@@ -4,12 +4,14 @@
 //
 // A span is remembered by a keyed 128-bit hash of its own bytes and of the resource and scope it
 // came with, so it is known again whatever it is batched with and whatever the ring has become. The
-// key is random per object: nobody outside can prepare bytes that are taken for others. Invariant:
-// only spans given to Remember() are ever found: an entry is proof of a delivery. Bounds: spans_max
-// per kLifetime, two lifetimes are kept; beyond that nothing is remembered, which costs duplicates
-// and never loss. About 40 bytes per span. Thread safety: its worker only. A client that comes back
-// on another connection may meet another worker (or replica), which knows nothing. Cost: nothing
-// while empty; else one hash over the request. Source: rules FM-18, option O7.
+// key is random per object: nobody outside can prepare bytes that are taken for others.
+// Invariant: only spans given to Remember() are ever found: an entry is proof of a delivery.
+// Bounds: spans_max per kLifetime, two lifetimes are kept; beyond that nothing is remembered,
+// which costs duplicates and never loss. About 40 bytes per span.
+// Thread safety: its worker only. A client that comes back on another connection may meet
+// another worker (or replica), which knows nothing.
+// Cost: nothing while empty; else one hash over the request.
+// Source: rules FM-18, option O7.
 #pragma once
 
 #include <xxhash.h>

@@ -4,9 +4,10 @@
 // (full jitter, or what the backend asked for), to the backend that owns it by then. Outcomes that
 // leave open whether the backend took the spans are repeated too: at least once, never lost. Every
 // call ends in exactly one way: OnVerdict() to its sink, or, after Cancel(), silence; and its spans
-// are booked in the ledger exactly once. Thread safety: its worker only. Ownership: the
-// Forwarder's; it destroys itself through it when all is done. Source: rules §10 (option O4),
-// GC-06…GC-12.
+// are booked in the ledger exactly once.
+// Thread safety: its worker only.
+// Ownership: the Forwarder's; it destroys itself through it when all is done.
+// Source: rules §10 (option O4), GC-06…GC-12.
 #pragma once
 
 #include <list>

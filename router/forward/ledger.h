@@ -1,10 +1,11 @@
 // Ledger: what became of every request and span a worker received. It closes, to the span:
 //   received = forwarded + suppressed + rejected + refused + cancelled + in flight (invariant I4)
 //
-// forwarded  a backend said OK for it
-// suppressed a backend had said OK for it when the client sent it before, and so it was not sent
-// again rejected   refused for good: the client must not send it again refused    not delivered
-// now: the client was told to try again cancelled  the client went away before a backend said OK
+//   forwarded   a backend said OK for it
+//   suppressed  a backend had said OK for it when the client sent it before: not sent again
+//   rejected    refused for good: the client must not send it again
+//   refused     not delivered now: the client was told to try again
+//   cancelled   the client went away before a backend said OK
 // Thread safety: written by its worker only, read by any thread (a scrape sees each number, not one
 // instant).
 #pragma once

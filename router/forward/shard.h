@@ -1,6 +1,7 @@
 // Shard: the spans of one request that go to one backend together, through all attempts.
 //
-// Thread safety: its worker only. Ownership: its ExportCall's.
+// Thread safety: its worker only.
+// Ownership: its ExportCall's.
 // Invariant: `timer` runs in kSent (the attempt's end) and in kPausing (the next attempt), in no
 // other state.
 #pragma once

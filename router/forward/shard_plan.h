@@ -4,9 +4,11 @@
 // A backend takes requests up to a limit (4 MiB by default on a Collector); a larger shard is cut
 // at span boundaries into several requests for the same owner. A single span over the limit stays a
 // shard of its own, for the caller to reject. Spans that were delivered already go into a shard
-// that nobody owns. Thread safety: its worker only. Reusable; keeps its scratch memory until
-// Clear(). Ownership: refers to the index, and through it to the body, until Clear(). Cost:
-// O(spans); requests within the limit are never looked at for cutting. Source: rule GC-01.
+// that nobody owns.
+// Thread safety: its worker only. Reusable; keeps its scratch memory until Clear().
+// Ownership: refers to the index, and through it to the body, until Clear().
+// Cost: O(spans); requests within the limit are never looked at for cutting.
+// Source: rule GC-01.
 #pragma once
 
 #include <cstddef>

@@ -2,13 +2,13 @@
 //
 // Thread safety: pure functions on values.
 // The table (first line that applies):
-//   a shard ran out of time                 → DEADLINE_EXCEEDED refused{deadline} a shard failed
-//   transiently              → UNAVAILABLE + RetryInfo (the longest)   refused{transient} a shard
-//   was throttled                   → UNAVAILABLE + that RetryInfo            refused{throttled}
-//   every shard refused for good, one code  → that code rejected{code} every shard refused for
-//   good, mixed     → the code of the most spans              rejected{code} some refused for good
-//   or in part        → OK + partial_success with the sum       rejected{…} all accepted → OK, no
-//   partial_success                  forwarded
+//   a shard ran out of time                → DEADLINE_EXCEEDED                   refused{deadline}
+//   a shard failed transiently             → UNAVAILABLE, the longest RetryInfo  refused{transient}
+//   a shard was throttled                  → UNAVAILABLE, the longest RetryInfo  refused{throttled}
+//   every shard refused for good, one code → that code                           rejected{code}
+//   every shard refused for good, mixed    → the code of the most spans          rejected{code}
+//   some refused for good or in part       → OK + partial_success, the sum       rejected{…}
+//   all accepted                           → OK, no partial_success              forwarded
 // Spans that a backend has accepted count as forwarded whatever the client is told.
 #pragma once
 

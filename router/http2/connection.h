@@ -3,9 +3,12 @@
 // ServerConnection and ClientConnection add the streams. Reading: the socket becomes readable → one
 // recv into the worker's read buffer → nghttp2 → callbacks. Writing: anything that makes nghttp2
 // want to write calls MarkDirty(); at the end of the turn Flush() gathers frames and bodies and
-// writes them with one sendmsg. Thread safety: its worker only. Ownership: held by shared_ptr; a
-// pending wait on the socket keeps it alive until the socket is closed. Failure: any error closes
-// the connection; OnClosed() runs exactly once, and no callback after it.
+// writes them with one sendmsg.
+// Thread safety: its worker only.
+// Ownership: held by shared_ptr; a pending wait on the socket keeps it alive until the socket is
+// closed.
+// Failure: any error closes the connection; OnClosed() runs exactly once, and no callback after
+// it.
 #pragma once
 
 #include <nghttp2/nghttp2.h>

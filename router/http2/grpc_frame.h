@@ -1,8 +1,9 @@
 // GrpcMessageReader: takes the one message of a unary gRPC request or response out of DATA bytes.
 //
 // Message boundaries do not follow DATA boundaries (rule P-04). The length prefix is a claim: what
-// is too large is refused from it at once, but memory is taken only as bytes arrive. Thread safety:
-// its worker only. Ownership: fills the Body given, which it borrows.
+// is too large is refused from it at once, but memory is taken only as bytes arrive.
+// Thread safety: its worker only.
+// Ownership: fills the Body given, which it borrows.
 #pragma once
 
 #include <array>

@@ -1,5 +1,7 @@
 // The header values of gRPC that need a parser: `grpc-timeout` and the percent-encoding of
-// `grpc-message`. Thread safety: pure functions. Source: gRPC over HTTP/2 (rules P-05, P-07).
+// `grpc-message`.
+// Thread safety: pure functions.
+// Source: gRPC over HTTP/2 (rules P-05, P-07).
 #pragma once
 
 #include <chrono>

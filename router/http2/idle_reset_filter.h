@@ -5,9 +5,11 @@
 // whose HEADERS were never written, because the call was cancelled or expired first. RFC 9113 §5.1
 // makes that an error of the connection, and nghttp2 ends it with every other call on it; servers
 // of the gRPC project ignore it, and so must we. Only once a first stream was opened: a client that
-// begins with a reset speaks something else. Thread safety: its worker only. Cost: nine bytes
-// looked at per frame; no allocation. Invariant: what passes is what came, in order, without whole
-// frames of that kind; at most one frame header is held back until it is complete.
+// begins with a reset speaks something else.
+// Thread safety: its worker only.
+// Cost: nine bytes looked at per frame; no allocation.
+// Invariant: what passes is what came, in order, without whole frames of that kind; at most one
+// frame header is held back until it is complete.
 #pragma once
 
 #include <algorithm>

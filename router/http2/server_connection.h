@@ -2,8 +2,10 @@
 //
 // It knows frames, header and message framing, not what is asked: every stream gets a StreamHandler
 // from the Acceptor, which reads the request as it arrives and answers through its ServerStream, at
-// once or later. Thread safety: its worker only. Invariants: a handler hears OnReset() or has
-// answered, never both; after either it hears nothing more.
+// once or later.
+// Thread safety: its worker only.
+// Invariants: a handler hears OnReset() or has answered, never both; after either it hears
+// nothing more.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +46,8 @@ class StreamHandler {
   virtual void OnReset() = 0;
 };
 
-// The answering side of one stream. Ownership: the connection's; valid until its handler is
-// destroyed.
+// The answering side of one stream.
+// Ownership: the connection's; valid until its handler is destroyed.
 class ServerStream {
  public:
   // A unary answer: one message and OK.

@@ -2,8 +2,9 @@
 //
 // Order of refusal, cheapest first: headers (path, type, encoding, deadline, memory), then the
 // length prefix, then the body as it grows, then its decompression, then its content. What is
-// refused early costs nobody else anything. Thread safety: its worker only. Ownership: the
-// connection's; an export call in flight outlives it.
+// refused early costs nobody else anything.
+// Thread safety: its worker only.
+// Ownership: the connection's; an export call in flight outlives it.
 #pragma once
 
 #include <cstdint>

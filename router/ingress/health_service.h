@@ -1,7 +1,8 @@
 // HealthService: grpc.health.v1.Health on the OTLP port, one per worker (rule P-16).
 //
 // Serves "" and the trace service; both are SERVING until the process drains.
-// Thread safety: its worker only. Ownership: borrows the streams that watch, until Unwatch().
+// Thread safety: its worker only.
+// Ownership: borrows the streams that watch, until Unwatch().
 #pragma once
 
 #include <optional>

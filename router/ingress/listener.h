@@ -2,8 +2,9 @@
 //
 // A few long-lived gRPC connections must spread evenly, so the worker with the fewest gets the next
 // one, and not whichever the kernel's hash picks. At connections_max a new connection is closed at
-// once. Thread safety: control thread only; connection counts are read from the workers' servers
-// (any thread).
+// once.
+// Thread safety: control thread only; connection counts are read from the workers' servers (any
+// thread).
 #pragma once
 
 #include <boost/asio/io_context.hpp>

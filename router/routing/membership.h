@@ -5,8 +5,9 @@
 // discovery drops it; losing a connection later does not take it off. The first ring waits until
 // every backend of the first set has either connected or failed once (is_settled), so that a start
 // does not send early traces to the fastest to connect. A backend is down while a worker says so;
-// it stays on the ring, and its traces fail over. Thread safety: one thread. Invariant: every
-// joined name is known.
+// it stays on the ring, and its traces fail over.
+// Thread safety: one thread.
+// Invariant: every joined name is known.
 #pragma once
 
 #include <cstddef>

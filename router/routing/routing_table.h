@@ -2,13 +2,14 @@
 //
 // The control thread builds a RoutingTable (ring and backends together, one generation); each
 // worker binds it to its own connections and gets Routes. A request takes the Routes once and keeps
-// them to its end, so a lookup can never name a backend that is not there. Failover: a table built
-// while backends are DOWN also has the ring without them. A worker asks it only for traces whose
-// owner is DOWN for itself too; being a pure function of the set, it names the same successor in
-// every worker and on every replica.
+// them for each part that it sends, so a lookup can never name a backend that is not there.
+// Failover: a table built while backends are DOWN also has the ring without them. A worker asks it
+// only for traces whose owner is DOWN for itself too; being a pure function of the set, it names
+// the same successor in every worker and on every replica.
 // Thread safety: immutable once shared. A RoutingTable is shared by all threads, Routes by one
-// worker. Invariants: ring.members()[i], owner_names[i] and backends[i] are the same backend; so
-// are fallback.members()[i] and ring.members()[fallback_owners[i]].
+// worker.
+// Invariants: ring.members()[i], owner_names[i] and backends[i] are the same backend; so are
+// fallback.members()[i] and ring.members()[fallback_owners[i]].
 #pragma once
 
 #include <cstdint>

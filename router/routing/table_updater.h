@@ -2,9 +2,10 @@
 //
 // Changes that come in a burst (a scale-out: every backend connects on its own) make one table, at
 // most one per kRebuildInterval or four times what the last build took, so that building never
-// fills the control thread. Thread safety: control thread only. `publish` is called there, never
-// inline from the constructor. Failure: a set that makes no ring (too many members) is logged and
-// the present table stays.
+// fills the control thread.
+// Thread safety: control thread only. `publish` is called there, never inline from the
+// constructor.
+// Failure: a set that makes no ring (too many members) is logged and the present table stays.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -144,7 +144,8 @@ TEST_F(HttpServerTest, OtherMethodsAreNotAllowed) {
 }
 
 // Scenario: three requests on one connection, one after the other and then pipelined; the last asks
-// to close. Guarantees: keep-alive: all are answered, in order.
+// to close.
+// Guarantees: keep-alive: all are answered, in order.
 TEST_F(HttpServerTest, ConnectionsAreKeptAlive) {
   Peer& peer = NewPeer();
   const std::string get = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -29,7 +29,8 @@ TEST(ClosingSumTest, I4AddsUpAllWorkers) {
 }
 
 // Scenario: a span without a fate; one with two; one in flight, at the end of a whole and of a cut
-// drain. Guarantees: I4: only the last closes.
+// drain.
+// Guarantees: I4: only the last closes.
 TEST(ClosingSumTest, I4NothingMayBeMissing) {
   EXPECT_FALSE((ClosingSum{.received = 2, .forwarded = 1}.Closes(true)));
   EXPECT_FALSE((ClosingSum{.received = 1, .forwarded = 1, .refused = 1}.Closes(true)));

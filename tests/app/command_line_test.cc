@@ -286,7 +286,8 @@ TEST_F(CommandLineTest, APortInUseIsSaid) {
 }
 
 // Scenario: the smallest example, word for word, with its three ports moved by further sections
-// only. Guarantees: it runs unmodified otherwise, whether its backend's name resolves or not.
+// only.
+// Guarantees: it runs unmodified otherwise, whether its backend's name resolves or not.
 TEST_F(CommandLineTest, TheSmallestExampleRuns) {
   const std::string minimal = SourceFile("examples/minimal.yaml");
   ASSERT_THAT(minimal, HasSubstr("loadbalancing"));

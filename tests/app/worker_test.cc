@@ -103,8 +103,9 @@ TEST_F(WorkerTest, DrainsStepByStep) {
 }
 
 // Scenario: megabytes of requests wait for a backend that has stopped reading; then the worker is
-// destroyed. Guarantees: nothing touches what is gone (runs under AddressSanitizer), the budget is
-// whole again.
+// destroyed.
+// Guarantees: nothing touches what is gone (runs under AddressSanitizer), the budget is whole
+// again.
 TEST_F(WorkerTest, DiesWithRequestsInFlight) {
   backend_.Hold();
   const std::string request = RequestOf({kTraceId}, std::string(400 * 1024, 'r'));

@@ -58,8 +58,9 @@ TEST_F(BackendAnswerTest, EveryCodeIsInterpretedGc09) {
 }
 
 // Scenario: RESOURCE_EXHAUSTED and UNAVAILABLE with a RetryInfo of 2 s, of 0, and with rubbish for
-// details. Guarantees: GC-10: throttled only with a readable RetryInfo; its delay is handed on;
-// GC-13: rubbish is absent.
+// details.
+// Guarantees: GC-10: throttled only with a readable RetryInfo; its delay is handed on; GC-13:
+// rubbish is absent.
 TEST_F(BackendAnswerTest, RetryInfoMakesResourceExhaustedRetryableGc10) {
   const auto details = [](milliseconds delay) {
     return HeaderList{{"grpc-status-details-bin",
@@ -105,7 +106,8 @@ TEST_F(BackendAnswerTest, PartialSuccessIsAcceptedGc06) {
 }
 
 // Scenario: OK with no message, a message cut off, and bytes that are no
-// ExportTraceServiceResponse. Guarantees: OK was said: accepted in full.
+// ExportTraceServiceResponse.
+// Guarantees: OK was said: accepted in full.
 TEST_F(BackendAnswerTest, OkWithAnUnreadableMessageIsAccepted) {
   for (const std::string& body :
        {std::string(), std::string("\0\0", 2), test::GrpcFrame("\xff\xff\xff"),

@@ -11,8 +11,9 @@ namespace router {
 namespace {
 
 // Scenario: the backend's port refuses; attempts are made before and after that is known; then it
-// listens. Guarantees: kDown; both end as transient and unprocessed (FM-26), the second at once; it
-// comes back by itself.
+// listens.
+// Guarantees: kDown; both end as transient and unprocessed (FM-26), the second at once; it comes
+// back by itself.
 TEST_F(BackendTest, RefusedConnectionFailsAttemptsAtOnceAndComesBack) {
   UseRefusingAddress();
   Open();
@@ -160,7 +161,8 @@ TEST_F(BackendTest, ConnectionWithUsedUpCallsIsReplaced) {
 }
 
 // Scenario: retired with one attempt in flight and one waiting behind in_flight_max; one more is
-// sent after. Guarantees: the waiting and the late one are handed back unprocessed; the running one
+// sent after.
+// Guarantees: the waiting and the late one are handed back unprocessed; the running one
 // finishes; then kGone.
 TEST_F(BackendTest, RetiredBackendHandsBackWhatWaitsAndFinishesWhatRuns) {
   options_.in_flight_max = 1;
@@ -182,8 +184,8 @@ TEST_F(BackendTest, RetiredBackendHandsBackWhatWaitsAndFinishesWhatRuns) {
 }
 
 // Scenario: retired before the connection is there: while TCP connects, and between that and the
-// peer's SETTINGS, which then arrive in the same turn. Guarantees: gone all the same; the observer
-// never hears of it as ready.
+// peer's SETTINGS, which then arrive in the same turn.
+// Guarantees: gone all the same; the observer never hears of it as ready.
 TEST_F(BackendTest, RetiredWhileConnecting) {
   Listen();
   Open();

@@ -87,7 +87,8 @@ TEST_F(BackendTest, PendingBytesAreBounded) {
 }
 
 // Scenario: an attempt is cancelled in flight, one while it waits, and one that has failed but not
-// heard it yet. Guarantees: none hears anything; the place in flight goes to the next at once.
+// heard it yet.
+// Guarantees: none hears anything; the place in flight goes to the next at once.
 TEST_F(BackendTest, CancelledAttemptsAreSilent) {
   options_.in_flight_max = 1;
   ListenAndConnect();
@@ -148,7 +149,8 @@ TEST_F(BackendTest, OtherResetsAreNotSentAgainP10) {
 }
 
 // Scenario: from inside OnAttemptDone() another attempt of the same backend is cancelled and a new
-// one sent. Guarantees: allowed; each ends as it should.
+// one sent.
+// Guarantees: allowed; each ends as it should.
 TEST_F(BackendTest, AttemptMaySendAndCancelFromInsideItsEnd) {
   ListenAndConnect();
   KeepingAttempt& first = Send("1");

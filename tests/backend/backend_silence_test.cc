@@ -72,7 +72,8 @@ TEST_F(BackendSilenceTest, ShortDeadlinesAreNoSilence) {
 }
 
 // Scenario: the backend takes 100 ms for each answer; of ten calls begun together nine are given up
-// before. Guarantees: slow is not dead: it stays.
+// before.
+// Guarantees: slow is not dead: it stays.
 TEST_F(BackendSilenceTest, ASlowBackendIsNotDead) {
   ListenAndConnect();
   for (int i = 0; i < 4; ++i) {
@@ -95,7 +96,8 @@ TEST_F(BackendSilenceTest, ASlowBackendIsNotDead) {
 }
 
 // Scenario: the backend asks for 600 ms; two calls wait that long and are given up 50 ms after they
-// were sent. Guarantees: time in our own queue is not the backend's silence.
+// were sent.
+// Guarantees: time in our own queue is not the backend's silence.
 TEST_F(BackendSilenceTest, WaitingHereIsNoSilence) {
   ListenAndConnect();
   bool is_told = false;
@@ -130,7 +132,8 @@ TEST_F(BackendSilenceTest, AnAnswerEndsTheRow) {
 }
 
 // Scenario: three calls get no answer, but too many backends are down already; then that has
-// passed. Guarantees: it stays; afterwards the next such call takes it down.
+// passed.
+// Guarantees: it stays; afterwards the next such call takes it down.
 TEST_F(BackendSilenceTest, StaysWhileItMayNotGoDown) {
   may_take_down_ = false;
   ListenAndConnect();
@@ -142,8 +145,9 @@ TEST_F(BackendSilenceTest, StaysWhileItMayNotGoDown) {
 }
 
 // Scenario: retries are sent to a backend with nothing else in flight, then with ten calls in
-// flight. Guarantees: section 10: three retries and a fifth of what is in flight; an ended one
-// makes room.
+// flight.
+// Guarantees: section 10: three retries and a fifth of what is in flight; an ended one makes
+// room.
 TEST_F(BackendSilenceTest, RetriesAreWithinABudget) {
   ListenAndConnect();
   const auto retry = [&]() -> KeepingAttempt& {

@@ -23,7 +23,8 @@ TEST(BufferCacheTest, GivesOutAgainWhatItTookBack) {
 }
 
 // Scenario: sizes at the edges of what is kept: one byte below, the least, the greatest, one
-// beyond. Guarantees: only those within are kept.
+// beyond.
+// Guarantees: only those within are kept.
 TEST(BufferCacheTest, KeepsOnlySizesWithinItsBounds) {
   for (const auto& [bytes, is_kept] :
        {std::pair{BufferCache::kBytesMin - 1, false}, std::pair{BufferCache::kBytesMin, true},
@@ -45,7 +46,8 @@ TEST(BufferCacheTest, HoldsNoMoreThanItsBound) {
 }
 
 // Scenario: 20,000 seeded sizes are taken, written to the last byte, and given back in another
-// order. Guarantees: every buffer is as large as asked for (the address sanitizer watches).
+// order.
+// Guarantees: every buffer is as large as asked for (the address sanitizer watches).
 TEST(BufferCacheTest, EveryBufferIsLargeEnough) {
   std::mt19937 random(3);
   BufferCache cache;

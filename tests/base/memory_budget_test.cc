@@ -105,8 +105,9 @@ TEST(MemoryAccountTest, SmallChargesTakeOneBlock) {
 }
 
 // Scenario: four threads, each with its account, charge and release seeded random amounts from a
-// budget that is too small for all. Guarantees: used() never passes the limit, what is charged is
-// always covered by used(), and at the end nothing is missing (and ThreadSanitizer sees no race).
+// budget that is too small for all.
+// Guarantees: used() never passes the limit, what is charged is always covered by used(), and at
+// the end nothing is missing (and ThreadSanitizer sees no race).
 TEST(MemoryAccountTest, AccountsOfManyThreadsNeverPassTheLimit) {
   MemoryBudget budget(kLimit);
   std::atomic<std::size_t> charged_by_all{0};

@@ -41,8 +41,8 @@ TEST(MutexLockTest, AdditionsOfManyThreadsAreAllCounted) {
 }
 
 // Scenario: another thread tries a mutex while it is held, and again after the scope of the lock
-// has ended. Guarantees: TryLock refuses a held mutex; MutexLock gives it back at the end of its
-// scope.
+// has ended.
+// Guarantees: TryLock refuses a held mutex; MutexLock gives it back at the end of its scope.
 TEST(MutexLockTest, ReleasesAtEndOfScope) {
   Mutex mutex;
   auto try_elsewhere = [&mutex] {

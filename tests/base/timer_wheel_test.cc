@@ -54,8 +54,9 @@ TEST_F(TimerWheelTest, FiresNeverEarlyAndAtMostOneTickLate) {
 }
 
 // Scenario: the wheel is moved exactly to wake(), for timers due on a tick, just before and just
-// after one. Guarantees: wake() is a moment at which the timer fires, and lies within one tick of
-// what was asked.
+// after one.
+// Guarantees: wake() is a moment at which the timer fires, and lies within one tick of what was
+// asked.
 TEST_F(TimerWheelTest, FiresAtWake) {
   for (const Duration delay : {Duration(kTick), Duration(kTick - Duration(1)),
                                Duration(kTick + Duration(1)), Duration(1), Duration(seconds(3))}) {
@@ -189,7 +190,8 @@ TEST_F(TimerWheelTest, TimerMayDestroyItself) {
 }
 
 // Scenario: delays of one turn of the wheel less a tick, one turn, and two and a half; steps of a
-// tick. Guarantees: what lies beyond one turn is carried over and still fires in time.
+// tick.
+// Guarantees: what lies beyond one turn is carried over and still fires in time.
 TEST_F(TimerWheelTest, DelaysBeyondOneTurnAreCarriedOver) {
   TimePoint now = kStart;
   std::vector<TimePoint> due = {kStart + kTurn - kTick, kStart + kTurn, kStart + kTurn + kTick,
@@ -248,9 +250,9 @@ TEST(TimerWheelLifetimeTest, TimersOutliveTheWheel) {
 }
 
 // Scenario: 400 timers, 30,000 random settings (from the past to three turns ahead), cancellations
-// and steps of time (from 0 to more than a turn), seeded. Guarantees: against a plain model: a
-// timer fires exactly when it must: not before its due time, and by the first Advance() at least a
-// tick after it.
+// and steps of time (from 0 to more than a turn), seeded.
+// Guarantees: against a plain model: a timer fires exactly when it must: not before its due
+// time, and by the first Advance() at least a tick after it.
 TEST(TimerWheelPropertyTest, AgreesWithAModel) {
   std::mt19937_64 random(20260101);
   TimerWheel wheel(kStart);

@@ -120,8 +120,8 @@ TEST(WorkerLoopTest, DestroyedWhileDirtyIsForgotten) {
 }
 
 // Scenario: the loop ends while a handler that never ran holds the last reference to something
-// dirty with a timer set (a connection at shutdown). Guarantees: it may still unlink itself from
-// the loop (the address sanitizer watches).
+// dirty with a timer set (a connection at shutdown).
+// Guarantees: it may still unlink itself from the loop (the address sanitizer watches).
 TEST(WorkerLoopTest, LoopEndsWithPendingHandlersThatOwnDirtyThings) {
   auto loop = std::make_unique<WorkerLoop>();
   auto flushable = std::make_shared<CountingFlushable>(*loop);
@@ -146,7 +146,8 @@ TEST(WorkerLoopTest, SleepsUntilATimerIsDue) {
 }
 
 // Scenario: the loop waits for a timer an hour ahead; a nearer one is set, and another after that
-// fired. Guarantees: the alarm is moved forward.
+// fired.
+// Guarantees: the alarm is moved forward.
 TEST(WorkerLoopTest, NearerTimerMovesTheAlarmForward) {
   WorkerLoop loop;
   OwnTimer far;
@@ -163,7 +164,8 @@ TEST(WorkerLoopTest, NearerTimerMovesTheAlarmForward) {
 }
 
 // Scenario: two handlers of one turn ask for the time, with some time passing in between; then the
-// next turn. Guarantees: one clock reading per turn; the next turn has a later one.
+// next turn.
+// Guarantees: one clock reading per turn; the next turn has a later one.
 TEST(WorkerLoopTest, TimeStandsStillWithinATurn) {
   WorkerLoop loop;
   TimePoint first;

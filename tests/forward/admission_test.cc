@@ -63,9 +63,9 @@ TEST_F(AdmissionTest, AnIdleWorkerTakesEverything) {
 }
 
 // Scenario: a worker without idle time takes about one request per millisecond; then many come at
-// once, with 400 ms and with 10 s to live; then it has idle time again. Guarantees: as many enter
-// as will be taken in a quarter of their time, at most half a second; never fewer than
-// kWaitingFree; afterwards all. GS-15.
+// once, with 400 ms and with 10 s to live; then it has idle time again.
+// Guarantees: as many enter as will be taken in a quarter of their time, at most half a second;
+// never fewer than kWaitingFree; afterwards all. GS-15.
 TEST_F(AdmissionTest, ABusyWorkerTakesWhatItCanInTime) {
   BeBusy(milliseconds(350), [&] { Serve(); });
   ASSERT_TRUE(loop_.is_saturated()) << loop_.load();

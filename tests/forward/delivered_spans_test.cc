@@ -40,8 +40,8 @@ class DeliveredSpansTest : public testing::Test {
 };
 
 // Scenario: two spans were delivered; they come again alone, in another order, among others, and
-// under another resource, another scope, and with one byte changed. Guarantees: FM-18: known again
-// in whatever batch; nothing else is found.
+// under another resource, another scope, and with one byte changed.
+// Guarantees: FM-18: known again in whatever batch; nothing else is found.
 TEST_F(DeliveredSpansTest, OnlyTheVeryBytesAreFoundFm18) {
   EXPECT_TRUE(delivered_.IsEmpty(now_));
   Remember(RequestOf({Id('a'), Id('b')}, "shop"));
@@ -62,8 +62,9 @@ TEST_F(DeliveredSpansTest, OnlyTheVeryBytesAreFoundFm18) {
 }
 
 // Scenario: 300 random requests of every shape, seed 21; a random part of the shards of each was
-// delivered; the whole comes again. Guarantees: FM-18: exactly the spans of those shards are found,
-// however the split has cut their groups.
+// delivered; the whole comes again.
+// Guarantees: FM-18: exactly the spans of those shards are found, however the split has cut
+// their groups.
 TEST_F(DeliveredSpansTest, AShardIsFoundInItsRequest) {
   constexpr std::size_t kShards = 3;
   RandomRequest random(21);
@@ -96,8 +97,9 @@ TEST_F(DeliveredSpansTest, AShardIsFoundInItsRequest) {
 }
 
 // Scenario: one span is remembered; the clock goes on, with a look each second, with none, and with
-// looks at the most unlucky moments. Guarantees: FM-18: known for at least one lifetime, forgotten
-// after two, whenever somebody looked.
+// looks at the most unlucky moments.
+// Guarantees: FM-18: known for at least one lifetime, forgotten after two, whenever somebody
+// looked.
 TEST_F(DeliveredSpansTest, ForgottenAfterTwoLifetimesFm18) {
   using std::chrono::seconds;
   const std::string request = RequestOf({Id('a')});

@@ -104,8 +104,9 @@ TEST_F(FailoverTest, AllDownIsUnavailableFm26) {
 }
 
 // Scenario: the ring loses a backend while it has a shard, which it then cannot take; plain and
-// compressed. Guarantees: FM-27, I2: the shard is split by the new ring, each span arrives once at
-// its new owner, the shards of the others stay where they are.
+// compressed.
+// Guarantees: FM-27, I2: the shard is split by the new ring, each span arrives once at its new
+// owner, the shards of the others stay where they are.
 TEST_F(FailoverTest, AFailedShardFollowsTheNewRingFm27) {
   for (const bool compress : {false, true}) {
     SetUpRouter(3, {.compress = compress});
@@ -140,7 +141,8 @@ TEST_F(FailoverTest, AFailedShardFollowsTheNewRingFm27) {
 }
 
 // Scenario: a backend takes one call at a time; a second request waits for it when discovery drops
-// it. Guarantees: FM-27: the waiting one goes to its new owner without a pause, the other finishes.
+// it.
+// Guarantees: FM-27: the waiting one goes to its new owner without a pause, the other finishes.
 TEST_F(FailoverTest, WhatWaitsForARetiredBackendMovesAtOnceFm27) {
   backend_options_.in_flight_max = 1;
   SetUpRouter(2);

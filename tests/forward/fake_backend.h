@@ -1,6 +1,7 @@
 // FakeBackend: a backend on the loop of the test itself: notes what arrives, answers as told.
 //
-// Thread safety: the thread that drives the loop. Ownership: borrows the loop, which outlives it.
+// Thread safety: the thread that drives the loop.
+// Ownership: borrows the loop, which outlives it.
 #pragma once
 
 #include <algorithm>

@@ -25,8 +25,8 @@ class ForwarderTest : public ForwardTest {};
 // ---- what arrives ------------------------------------------------------------------------------
 
 // Scenario: requests without a span: no bytes; an empty ResourceSpans; one with an empty
-// ScopeSpans; one with a resource and a scope. Guarantees: GS-06, GC-15: success, partial_success
-// unset, nothing sent.
+// ScopeSpans; one with a resource and a scope.
+// Guarantees: GS-06, GC-15: success, partial_success unset, nothing sent.
 TEST_F(ForwarderTest, RequestsWithoutSpansAreSuccessAndGoNowhere) {
   SetUpRouter(2);
   for (const std::string& request :
@@ -43,8 +43,8 @@ TEST_F(ForwarderTest, RequestsWithoutSpansAreSuccessAndGoNowhere) {
 }
 
 // Scenario: a request all of whose spans one of three backends owns; unknown fields, non-canonical
-// varints. Guarantees: CP-6, GS-19: its bytes arrive unchanged, at that backend, plain and
-// compressed.
+// varints.
+// Guarantees: CP-6, GS-19: its bytes arrive unchanged, at that backend, plain and compressed.
 TEST_F(ForwarderTest, OneOwnerGetsTheVeryBytes) {
   for (const bool compress : {false, true}) {
     SetUpRouter(3, {.compress = compress});
@@ -115,9 +115,9 @@ TEST_F(ForwarderTest, ShardsGoPlainWhenCompressionIsOff) {
 }
 
 // Scenario: a request of 400 spans, 1 KiB each, for two backends, of which each takes 32 KiB at a
-// time; then one whose only span is larger than that. Guarantees: GC-01, I2: cut at span
-// boundaries: no body is larger, every span arrives once, at its owner; the single span is
-// rejected, alone, and never sent.
+// time; then one whose only span is larger than that.
+// Guarantees: GC-01, I2: cut at span boundaries: no body is larger, every span arrives once, at
+// its owner; the single span is rejected, alone, and never sent.
 TEST_F(ForwarderTest, WhatIsTooLargeForABackendIsCut) {
   constexpr std::size_t kLimit = 32 * 1024;
   SetUpRouter(2, {.shard_bytes_max = kLimit, .compress = false});
@@ -258,8 +258,9 @@ TEST_F(ForwarderTest, FullBudgetIsOverloadAndLeavesNothingBehind) {
 }
 
 // Scenario: a 256 KiB resource with spans for each of 20 backends, of which each needs its own
-// copy; then the same with 10 backends. Guarantees: A-19: 20-fold growth is refused for good,
-// before anything is allocated or sent; 10-fold is served.
+// copy; then the same with 10 backends.
+// Guarantees: A-19: 20-fold growth is refused for good, before anything is allocated or sent;
+// 10-fold is served.
 TEST_F(ForwarderTest, GrowthOverItsBackendsIsBounded) {
   for (const std::size_t count : {20u, 10u}) {
     SetUpRouter(count, {});
@@ -493,8 +494,9 @@ TEST_F(ForwarderTest, CancelBeforeDispatchSendsNothing) {
 }
 
 // Scenario: the client goes away after both shards were sent; then one backend takes its shard and
-// one refuses. Guarantees: FM-17: the shards finish, the sink hears nothing; accepted is forwarded,
-// the rest cancelled.
+// one refuses.
+// Guarantees: FM-17: the shards finish, the sink hears nothing; accepted is forwarded, the rest
+// cancelled.
 TEST_F(ForwarderTest, CancelAfterDispatchLetsShardsFinish) {
   SetUpRouter(2);
   for (const auto& backend : backends_) backend->Hold();
@@ -529,7 +531,8 @@ TEST_F(ForwarderTest, ACancelledCallStillEndsAtItsDeadline) {
 }
 
 // Scenario: the client goes away; then the backend proves by a reset that it did not process the
-// request. Guarantees: FM-17: nobody waits for it, so it is not sent a second time.
+// request.
+// Guarantees: FM-17: nobody waits for it, so it is not sent a second time.
 TEST_F(ForwarderTest, ACancelledCallIsNotSentAgain) {
   SetUpRouter(1);
   backends_[0]->Hold();

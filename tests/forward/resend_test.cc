@@ -55,8 +55,9 @@ TEST_F(ResendTest, OnlyTheFailedShardIsSentAgain) {
 }
 
 // Scenario: a backend asks for 300 ms; a second request for it and for another backend comes
-// meanwhile. Guarantees: GC-12, FM-08: nothing at all is sent to it in that time; the other backend
-// does not wait.
+// meanwhile.
+// Guarantees: GC-12, FM-08: nothing at all is sent to it in that time; the other backend does
+// not wait.
 TEST_F(ResendTest, RetryInfoHoldsTheBackendFm08) {
   constexpr milliseconds kAsked(300);
   SetUpRouter(2);
@@ -170,8 +171,9 @@ TEST_F(ResendTest, CancelInAPauseEndsAtOnceFm17) {
 }
 
 // Scenario: a backend refuses messages over 20 KiB; a request of 64 spans of 1 KiB, and with it one
-// of 30 KiB. Guarantees: FM-09: halved until it fits; each span is taken once; the one that never
-// fits is rejected, once.
+// of 30 KiB.
+// Guarantees: FM-09: halved until it fits; each span is taken once; the one that never fits is
+// rejected, once.
 TEST_F(ResendTest, WhatIsTooLargeIsHalvedUntilItFitsFm09) {
   for (const bool compress : {false, true}) {
     SetUpRouter(1, {.compress = compress});
@@ -205,8 +207,8 @@ TEST_F(ResendTest, WhatIsTooLargeIsHalvedUntilItFitsFm09) {
 }
 
 // Scenario: two small spans and 64 KiB of an unknown field of the request, which no cut makes
-// smaller. Guarantees: FM-09: the same bytes are not sent for ever; spans that went out alone are
-// taken.
+// smaller.
+// Guarantees: FM-09: the same bytes are not sent for ever; spans that went out alone are taken.
 TEST_F(ResendTest, WhatCannotBeHalvedEndsFm09) {
   SetUpRouter(1);
   RefuseOver(20 * 1024);

@@ -27,7 +27,8 @@ TEST(RetryTest, AnAttemptTakesAShareOfWhatIsLeft) {
 }
 
 // Scenario: every time from 200 ms to 12 s is left, every attempt times out and every pause is as
-// long as it may be. Guarantees: section 10: at least two attempts, none beyond the deadline.
+// long as it may be.
+// Guarantees: section 10: at least two attempts, none beyond the deadline.
 TEST(RetryTest, TwoAttemptsFitInto200Milliseconds) {
   for (milliseconds left(200); left <= milliseconds(12000); ++left) {
     int attempts = 0;
@@ -112,8 +113,8 @@ TEST(RetryTest, JitterStaysWithinItsBoundsAndFillsThemGc11) {
 }
 
 // Scenario: 20 pauses in a row at the cap, for a backend that says nothing and one that says "0
-// ms", seed 2. Guarantees: GC-11: they differ (whole milliseconds: two of the 20 may meet, not
-// more).
+// ms", seed 2.
+// Guarantees: GC-11: they differ (whole milliseconds: two of the 20 may meet, not more).
 TEST(RetryTest, NoTwoPausesAreAlikeGc11) {
   for (const std::optional<milliseconds> asked :
        {std::optional<milliseconds>(), std::optional(milliseconds(0))}) {
@@ -125,7 +126,8 @@ TEST(RetryTest, NoTwoPausesAreAlikeGc11) {
 }
 
 // Scenario: what backends of three languages say about a message over their limit, a quota, other
-// codes. Guarantees: FM-09: only the size makes a permanent RESOURCE_EXHAUSTED worth halving.
+// codes.
+// Guarantees: FM-09: only the size makes a permanent RESOURCE_EXHAUSTED worth halving.
 TEST(RetryTest, OnlyTheSizeIsWorthHalvingFm09) {
   ShardOutcome outcome{.kind = ShardOutcome::Kind::kPermanent,
                        .code = GrpcCode::kResourceExhausted,

@@ -29,7 +29,8 @@ TEST_F(ShutDownTest, ARequestAtABackendDiesWithItsWorker) {
 }
 
 // Scenario: the backend does not read; megabytes of a request lie in the connection's queue at the
-// end. Guarantees: the same.
+// end.
+// Guarantees: the same.
 TEST_F(ShutDownTest, AQueuedBodyDiesWithItsWorker) {
   SetUpRouter(1, {.shard_bytes_max = 16 << 20, .compress = false});
   backends_[0]->Hold();

@@ -25,8 +25,8 @@ class SuppressionTest : public ForwardTest {
 };
 
 // Scenario: one backend takes its shard, the other is out of order; the client sends the same bytes
-// again, then in another order with a new span, then the ring has changed. Guarantees: FM-18, I4:
-// only what was not acknowledged is sent; wherever it would go now.
+// again, then in another order with a new span, then the ring has changed.
+// Guarantees: FM-18, I4: only what was not acknowledged is sent; wherever it would go now.
 TEST_F(SuppressionTest, OnlyWhatWasNotAcknowledgedIsSentAgainFm18) {
   for (const bool compress : {false, true}) {
     SetUpRouter(3, {.compress = compress});
@@ -93,8 +93,9 @@ TEST_F(SuppressionTest, NothingElseIsSuppressed) {
 }
 
 // Scenario: of a request that comes again one span was delivered before, the other is refused for
-// good now; then both were delivered. Guarantees: I3: the client hears of one refused span and not
-// that all are lost; then full success, nothing sent.
+// good now; then both were delivered.
+// Guarantees: I3: the client hears of one refused span and not that all are lost; then full
+// success, nothing sent.
 TEST_F(SuppressionTest, SuppressedSpansCountAsTakenInTheVerdict) {
   SetUpRouter(2);
   const std::string request = RequestOf({IdOf(0), IdOf(1)});

@@ -175,8 +175,10 @@ TEST(VerdictTest, ExactlyOneReasonUnlessOk) {
 }
 
 // Scenario: every combination; what the backends said about coming back is compared with what is
-// told. Guarantees: RetryInfo is the longest delay of the retryable shards, at least 1 ms, else our
-// own; a delay that came with a final refusal counts for nothing (GS-16, rules.md verdict table).
+// told.
+// Guarantees: RetryInfo is the longest delay of the retryable shards, at least 1 ms, else our
+// own; a delay that came with a final refusal counts for nothing (GS-16, rules.md verdict
+// table).
 TEST(VerdictTest, RetryDelayIsTheLongestOfTheRetryable) {
   ForEachCase([](const Shards& shards) {
     const Verdict verdict = Judge(shards, kOwnDelay);

@@ -39,8 +39,9 @@ TEST_F(ClientConnectionTest, GoAwayGivesBackWhatIsAboveItsLastStreamP09) {
 }
 
 // Scenario: the connection is lost with one call sent and one that the server's
-// MAX_CONCURRENT_STREAMS held back. Guarantees: the sent one is broken (nobody knows), the other
-// unprocessed; the owner hears of it once, last.
+// MAX_CONCURRENT_STREAMS held back.
+// Guarantees: the sent one is broken (nobody knows), the other unprocessed; the owner hears of
+// it once, last.
 TEST_F(ClientConnectionTest, LostConnectionTellsSentFromUnsent) {
   Connect({.settings = {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1}}});
   KeepingSink* const sent = Send();
@@ -128,8 +129,8 @@ TEST_F(ClientConnectionTest, OneByteWindowGetsTheWholeRequest) {
 }
 
 // Scenario: a request far larger than the socket's buffers to a server that opened its windows wide
-// once and never again. Guarantees: it arrives whole: what was left when the socket was full is
-// followed by the rest.
+// once and never again.
+// Guarantees: it arrives whole: what was left when the socket was full is followed by the rest.
 TEST_F(ClientConnectionTest, FullSocketIsWrittenToTheEnd) {
   Connect({.settings = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 16 << 20}},
            .auto_window_update = false,

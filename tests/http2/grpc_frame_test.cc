@@ -61,7 +61,8 @@ TEST_F(GrpcMessageReaderTest, FlagOneIsCompressedAndTwoIsAnError) {
 }
 
 // Scenario: a second message behind the first: in the same DATA, in the next, and as one stray
-// byte. Guarantees: P-04: two messages in a unary call are an error.
+// byte.
+// Guarantees: P-04: two messages in a unary call are an error.
 TEST_F(GrpcMessageReaderTest, SecondMessageIsAnErrorP04) {
   EXPECT_EQ(reader_.Feed(Bytes(Prefix(1) + "a" + Prefix(1) + "b")), Status::kSecondMessage);
   Body body(account_);
@@ -131,8 +132,8 @@ TEST_F(GrpcMessageReaderTest, SmallMessageChargesItsSize) {
 }
 
 // Scenario: the budget is full before the first byte, and in the middle of a message; another
-// message just fits when it grows exactly. Guarantees: kNoMemory, and the account is not charged
-// beyond the budget.
+// message just fits when it grows exactly.
+// Guarantees: kNoMemory, and the account is not charged beyond the budget.
 TEST(GrpcMessageReaderBudgetTest, FullBudgetIsNoMemory) {
   MemoryBudget budget(300'000);
   MemoryAccount account(budget);

@@ -49,7 +49,8 @@ TEST(GrpcTimeoutTest, MalformedValuesAreRefusedP05) {
 }
 
 // Scenario: timeouts of every size are written and read again, at the borders of the units and at
-// random. Guarantees: at most 8 digits, never longer than asked, and less than a unit shorter.
+// random.
+// Guarantees: at most 8 digits, never longer than asked, and less than a unit shorter.
 TEST(GrpcTimeoutTest, WrittenTimeoutIsReadBackAndNeverLonger) {
   std::mt19937_64 random(7);
   std::vector<std::chrono::milliseconds> all = {0ms,          1ms,

@@ -47,8 +47,8 @@ std::string Filtered(IdleResetFilter& filter, std::string_view bytes, Cut&& cut)
 }
 
 // Scenario: 2000 random sequences of frames, resets of open, closed and idle streams among them,
-// cut anywhere; seed 7. Guarantees: exactly the resets of streams above the highest opened one are
-// missing.
+// cut anywhere; seed 7.
+// Guarantees: exactly the resets of streams above the highest opened one are missing.
 TEST(IdleResetFilterTest, LeavesOutResetsOfIdleStreamsAndNothingElse) {
   std::mt19937 random(7);
   const auto below = [&](std::uint32_t bound) {
@@ -89,7 +89,8 @@ TEST(IdleResetFilterTest, LeavesOutResetsOfIdleStreamsAndNothingElse) {
 }
 
 // Scenario: a reset before any stream was opened; of an even stream; of stream 0; with a wrong
-// length. Guarantees: they pass: nghttp2 ends such connections (RFC 9113 §5.1, §6.4).
+// length.
+// Guarantees: they pass: nghttp2 ends such connections (RFC 9113 §5.1, §6.4).
 TEST(IdleResetFilterTest, OtherNonsensePasses) {
   IdleResetFilter filter;
   const std::string sent = kPreface + Frame(kReset, 1, kCancel) + Frame(kHeaders, 1, "h") +

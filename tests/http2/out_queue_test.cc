@@ -101,8 +101,8 @@ TEST_F(OutQueueTest, KeepsBodiesAliveUntilTheirLastByteIsTaken) {
 }
 
 // Scenario: 300 segments of seeded sizes, both kinds, more than one writev takes, through a small
-// socket; some are added while others are half written. Guarantees: partial writes lose, double and
-// reorder nothing; bytes() counts what is left.
+// socket; some are added while others are half written.
+// Guarantees: partial writes lose, double and reorder nothing; bytes() counts what is left.
 TEST_F(OutQueueTest, PartialWritesLoseNothing) {
   std::mt19937 random(42);
   std::string expected;

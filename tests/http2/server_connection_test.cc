@@ -95,9 +95,9 @@ TEST_F(ServerConnectionTest, HttpAnswerHasNoGrpcTrailersP01) {
 }
 
 // Scenario: the answer is given at the end of the headers, with a status and with an HTTP text,
-// while the client has only begun to send. Guarantees: the answer comes whole, then
-// RST_STREAM(NO_ERROR) asks to stop sending; the handler hears neither data nor a reset any more;
-// the connection goes on.
+// while the client has only begun to send.
+// Guarantees: the answer comes whole, then RST_STREAM(NO_ERROR) asks to stop sending; the
+// handler hears neither data nor a reset any more; the connection goes on.
 TEST_F(ServerConnectionTest, EarlyAnswerStopsTheRestOfTheRequest) {
   on_headers_end_ = [this](SeenRequest& seen) {
     if (seen_.size() == 1) {
@@ -148,7 +148,8 @@ TEST_F(ServerConnectionTest, HeadersOverTheLimitResetThatStreamOnly) {
 }
 
 // Scenario: the client resets a stream in the middle of its request, and another that waits for its
-// answer. Guarantees: OnReset() exactly once each, the handler is destroyed (P-15).
+// answer.
+// Guarantees: OnReset() exactly once each, the handler is destroyed (P-15).
 TEST_F(ServerConnectionTest, ResetByTheClientIsToldOnce) {
   Connect();
   PeerStream& sending = client_->Request(Export(), "half", false);
@@ -180,7 +181,8 @@ TEST_F(ServerConnectionTest, EndOfConnectionResetsOpenStreamsOnce) {
 }
 
 // Scenario: 200 connections that send seeded random bytes; every third begins with a proper
-// preface. Guarantees: closed each time, no handler, no crash.
+// preface.
+// Guarantees: closed each time, no handler, no crash.
 TEST_F(ServerConnectionTest, RandomBytesCloseTheConnection) {
   std::mt19937 random(1);
   for (int round = 0; round < 200; ++round) {
@@ -198,9 +200,9 @@ TEST_F(ServerConnectionTest, RandomBytesCloseTheConnection) {
 }
 
 // Scenario: gRPC's C core resets a stream whose HEADERS it never wrote (a call that expired first),
-// between two requests; another client begins with such a reset. Guarantees: the first is none of
-// our business, both requests are served; the second ends the connection, and the reason is told.
-// Found by the fault rig, seed 2025.
+// between two requests; another client begins with such a reset.
+// Guarantees: the first is none of our business, both requests are served; the second ends the
+// connection, and the reason is told. Found by the fault rig, seed 2025.
 TEST_F(ServerConnectionTest, ResetOfAStreamThatNeverWasEndsNobodyElsesRequests) {
   on_request_end_ = [](SeenRequest& seen) { seen.stream->RespondMessage(""); };
   const std::string start =
@@ -226,7 +228,8 @@ TEST_F(ServerConnectionTest, ResetOfAStreamThatNeverWasEndsNobodyElsesRequests) 
 }
 
 // Scenario: a client connects and says nothing; another sends half a preface; the time is 30 ms
-// here. Guarantees: both are closed when it is over, not before; one that has sent its SETTINGS is
+// here.
+// Guarantees: both are closed when it is over, not before; one that has sent its SETTINGS is
 // not.
 TEST_F(ServerConnectionTest, ConnectionThatNeverSpeaksHttp2IsClosed) {
   options_.preface_timeout = milliseconds(30);
@@ -249,8 +252,9 @@ TEST_F(ServerConnectionTest, ConnectionThatNeverSpeaksHttp2IsClosed) {
 }
 
 // Scenario: the two steps of a graceful end, with one request running and one sent after the
-// notice. Guarantees: GOAWAY(2^31-1) first; both requests are answered; GOAWAY with the last
-// stream; then the connection closes by itself.
+// notice.
+// Guarantees: GOAWAY(2^31-1) first; both requests are answered; GOAWAY with the last stream;
+// then the connection closes by itself.
 TEST_F(ServerConnectionTest, GracefulEndTakesTwoStepsAndFinishesWhatRuns) {
   on_request_end_ = [](SeenRequest&) {};
   Connect();

@@ -30,8 +30,8 @@ TEST_F(ServerConnectionTest, PushedMessagesArriveOneByOne) {
 }
 
 // Scenario: many messages and the end are pushed at once, to a client whose window is 10 bytes wide
-// and who opens it bit by bit. Guarantees: nothing is lost or reordered; trailers come after the
-// last byte.
+// and who opens it bit by bit.
+// Guarantees: nothing is lost or reordered; trailers come after the last byte.
 TEST_F(ServerConnectionTest, PushWaitsForTheClientsWindow) {
   Connect({.settings = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 10}}, .auto_window_update = false});
   PeerStream& call = client_->Request(Export(), "watch");
@@ -86,8 +86,9 @@ TEST_F(ServerConnectionTest, ResetOfAServerStreamIsToldOnce) {
 }
 
 // Scenario: an answer far larger than the socket's buffers, to a client that takes all windows at
-// once and reads nothing for a while. Guarantees: what was left when the socket was full is written
-// to the end: no wake-up is missed.
+// once and reads nothing for a while.
+// Guarantees: what was left when the socket was full is written to the end: no wake-up is
+// missed.
 TEST_F(ServerConnectionTest, FullSocketIsWrittenToTheEnd) {
   on_request_end_ = [](SeenRequest& seen) {
     seen.stream->RespondMessage(std::string(4 << 20, 'r'));

@@ -93,8 +93,9 @@ TEST_F(GrpcStreamTest, BadAndUsedUpTimeouts) {
 // ---- the message -------------------------------------------------------------------------------
 
 // Scenario: the length prefix announces the limit, and one more; not one byte of the message is
-// sent. Guarantees: GS-02, GS-04: the second is RESOURCE_EXHAUSTED at once, without RetryInfo;
-// nothing is charged for a claim.
+// sent.
+// Guarantees: GS-02, GS-04: the second is RESOURCE_EXHAUSTED at once, without RetryInfo; nothing
+// is charged for a claim.
 TEST_F(GrpcStreamTest, TooLargeIsRefusedFromThePrefix) {
   options_.request_bytes_max = 1000;
   SetUpIngress();
@@ -148,7 +149,8 @@ TEST_F(GrpcStreamTest, DamagedGzipIsInvalidArgument) {
 }
 
 // Scenario: the stream ends before the message, inside the prefix, inside the message; goes on
-// after it; a flag of 2. Guarantees: P-04: an error for each, counted as protocol.
+// after it; a flag of 2.
+// Guarantees: P-04: an error for each, counted as protocol.
 TEST_F(GrpcStreamTest, BrokenFramingIsInternal) {
   SetUpIngress();
   const std::string frame = Framed("0123456789");
@@ -262,8 +264,9 @@ TEST_F(GrpcStreamTest, ABackendsLongMessageDoesNotBurstTheAnswer) {
 // ---- the client goes away ----------------------------------------------------------------------
 
 // Scenario: the client resets the stream while its body arrives; while it is at a backend; and
-// closes the connection with a request at a backend. Guarantees: P-15, FM-17: each request is
-// booked once, as cancelled; the memory is free when the backend has answered.
+// closes the connection with a request at a backend.
+// Guarantees: P-15, FM-17: each request is booked once, as cancelled; the memory is free when
+// the backend has answered.
 TEST_F(GrpcStreamTest, ClientsMayLeaveAtAnyMoment) {
   SetUpIngress(1);
   backends_[0]->Hold();
@@ -322,8 +325,8 @@ const std::string kNotServing = Framed("\x08\x02");
 const std::string kServiceUnknown = Framed("\x08\x03");
 
 // Scenario: Check for "", for the trace service and for another; a broken request; then the process
-// drains. Guarantees: P-16: SERVING, SERVING, NOT_FOUND, INVALID_ARGUMENT; NOT_SERVING when
-// draining.
+// drains.
+// Guarantees: P-16: SERVING, SERVING, NOT_FOUND, INVALID_ARGUMENT; NOT_SERVING when draining.
 TEST_F(GrpcStreamTest, HealthCheckAnswers) {
   SetUpIngress();
   const std::string trace_service = Field(1, "opentelemetry.proto.collector.trace.v1.TraceService");
@@ -338,7 +341,8 @@ TEST_F(GrpcStreamTest, HealthCheckAnswers) {
 }
 
 // Scenario: two clients watch, one of them a service that is not known; then the process drains;
-// one leaves. Guarantees: P-16: the state at once and at each change; SERVICE_UNKNOWN stays.
+// one leaves.
+// Guarantees: P-16: the state at once and at each change; SERVICE_UNKNOWN stays.
 TEST_F(GrpcStreamTest, HealthWatchFollowsTheState) {
   SetUpIngress();
   Http2Client& client = NewClient();
@@ -363,8 +367,9 @@ TEST_F(GrpcStreamTest, HealthWatchFollowsTheState) {
 }
 
 // Scenario: a client watches the health when the process asks its clients to leave and names the
-// last stream. Guarantees: FM-33: the watch ends, so that the connection closes and does not hold
-// up the exit.
+// last stream.
+// Guarantees: FM-33: the watch ends, so that the connection closes and does not hold up the
+// exit.
 TEST_F(GrpcStreamTest, AWatchDoesNotHoldUpTheDrain) {
   SetUpIngress();
   Http2Client& client = NewClient();

@@ -97,7 +97,8 @@ TEST_F(ListenerTest, TurnsAwayAtTheLimit) {
 }
 
 // Scenario: three clients connect before the listener may accept; then it may; in a second run it
-// closes instead. Guarantees: FM-33: they can connect and wait, and are all handed over either way.
+// closes instead.
+// Guarantees: FM-33: they can connect and wait, and are all handed over either way.
 TEST_F(ListenerTest, Fm33ClientsWaitUntilItAccepts) {
   accepts_at_once_ = false;
   for (const bool closes : {false, true}) {
@@ -129,8 +130,8 @@ TEST_F(ListenerTest, CloseHandsOverWhatWasAccepted) {
 }
 
 // Scenario: the process runs out of descriptors while both addresses of a host have a client
-// waiting; then there are some again. Guarantees: A-04: both addresses accept again, without the
-// loop spinning meanwhile.
+// waiting; then there are some again.
+// Guarantees: A-04: both addresses accept again, without the loop spinning meanwhile.
 TEST_F(ListenerTest, RecoversOnEveryAddressWhenDescriptorsAreBack) {
   const auto find_port = [&] {
     boost::asio::io_context io;

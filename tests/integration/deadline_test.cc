@@ -11,7 +11,8 @@ constexpr milliseconds kSchedulingSlack{400};
 class DeadlineTest : public RouterTest {};
 
 // Scenario: a deadline that is over as soon as the request arrives; the backends would take a
-// minute. Guarantees: P-05: DEADLINE_EXCEEDED at once.
+// minute.
+// Guarantees: P-05: DEADLINE_EXCEEDED at once.
 TEST_F(DeadlineTest, P05SpentDeadlineIsAnsweredAtOnce) {
   AllAnswer({.delay = seconds(60)});
   const CallResult result =

@@ -21,9 +21,9 @@ using testing::IsEmpty;
 constexpr seconds kPatience{30};
 
 // Scenario: three routers before two backends; a client with 32 calls in flight knows all three;
-// each router in turn gets SIGTERM and is started anew, three rounds. Guarantees: FM-33: no call
-// fails, every span arrives, every exit code is 0 and every ledger closes without anything in
-// flight.
+// each router in turn gets SIGTERM and is started anew, three rounds.
+// Guarantees: FM-33: no call fails, every span arrives, every exit code is 0 and every ledger
+// closes without anything in flight.
 TEST(DrainTest, Fm33RollingRestartsLoseNothing) {
   std::vector<std::unique_ptr<GrpcBackend>> backends;
   std::vector<std::string> backend_endpoints;
@@ -81,8 +81,9 @@ TEST(DrainTest, Fm33EveryCallOfALonelyRouterHasATrueAnswer) {
 }
 
 // Scenario: a backend that answers after a minute, a drain that waits 300 ms; and one ended by a
-// further SIGTERM. Guarantees: FM-33, FM-34: the client is told UNAVAILABLE then, the account says
-// what was in flight, exit 0.
+// further SIGTERM.
+// Guarantees: FM-33, FM-34: the client is told UNAVAILABLE then, the account says what was in
+// flight, exit 0.
 TEST(DrainTest, Fm33Fm34TheTimeoutAndAFurtherSignalCutOff) {
   for (const char* timeout : {"300ms", "60s"}) {
     const auto backend = GrpcBackend::Start({}).value();
@@ -224,8 +225,8 @@ class SignalScript {
 };
 
 // Scenario: 200 random scripts of SIGHUP with good and bad files, SIGTERM, SIGINT, SIGUSR1 and
-// pauses, from the first moment on; twelve at a time. Guarantees: FM-34: each ends with exit code 0
-// and an account, within 20 s.
+// pauses, from the first moment on; twelve at a time.
+// Guarantees: FM-34: each ends with exit code 0 and an account, within 20 s.
 TEST(SignalScriptTest, Fm34AnyOrderOfSignalsEndsWell) {
   constexpr std::uint32_t kScripts = 200;
   std::atomic<std::uint32_t> next = 0;

@@ -18,8 +18,9 @@ class SmallLimitTest : public RouterTest {
 };
 
 // Scenario: one byte below the limit, at it, one beyond; plain, then gzip that inflates to the
-// same. Guarantees: GS-02, GS-04: within is OK; beyond is RESOURCE_EXHAUSTED without RetryInfo,
-// both ways.
+// same.
+// Guarantees: GS-02, GS-04: within is OK; beyond is RESOURCE_EXHAUSTED without RetryInfo, both
+// ways.
 TEST_F(SmallLimitTest, Gs02Gs04LimitHoldsToTheByteBeforeAndAfterInflating) {
   for (const bool gzip : {false, true}) {
     SCOPED_TRACE(gzip ? "gzip" : "plain");

@@ -2,8 +2,8 @@
 // is stopped.
 //
 // As in every gRPC client, a call that provably no server has seen (picked for a connection that
-// got GOAWAY in that moment) is sent again by the library; no other is. Thread safety: one thread
-// owns it; the calls run on a thread of its own.
+// got GOAWAY in that moment) is sent again by the library; no other is.
+// Thread safety: one thread owns it; the calls run on a thread of its own.
 #pragma once
 
 #include <atomic>

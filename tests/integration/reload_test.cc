@@ -199,8 +199,9 @@ TEST_F(ReloadTest, RequestLimitsMove) {
 }
 
 // Scenario: the ring of a Collector, which hashes other names, in place of the own one, under load,
-// and back. Guarantees: one new table each time, no reconnect, no failed call; the ring that was
-// there before comes back.
+// and back.
+// Guarantees: one new table each time, no reconnect, no failed call; the ring that was there
+// before comes back.
 TEST_F(ReloadTest, RingIsReplacedInOneStep) {
   StartBackends(3);
   RunningRouter::Options options;
@@ -303,8 +304,9 @@ std::string Mutated(std::string text, std::mt19937& random) {
 }
 
 // Scenario: 150 files with random damage that makes them invalid, each read by SIGHUP under load;
-// then the good one. Guarantees: FM-39: every fault of every file is logged with its place, nothing
-// changes, nothing fails; the good file ends the alarm.
+// then the good one.
+// Guarantees: FM-39: every fault of every file is logged with its place, nothing changes,
+// nothing fails; the good file ends the alarm.
 TEST_F(ReloadTest, Fm39DamagedFilesChangeNothing) {
   StartBackends(2);
   const RunningRouter::Options options{.backends = Endpoints(0, 2),
@@ -410,7 +412,8 @@ TEST_F(ReloadTest, HostNamesKeepTheirAddressesWhileTheNewListResolves) {
 }
 
 // Scenario: from a static list to a DNS name that does not exist yet, under load; then it does;
-// then back. Guarantees: the ring never empties and no call fails.
+// then back.
+// Guarantees: the ring never empties and no call fails.
 TEST_F(ReloadTest, ResolverIsReplacedWithoutAGap) {
   const std::vector<std::string> addresses = {"127.0.0.31", "127.0.0.32"};
   const std::uint16_t port = PickFreePort(addresses).value();

@@ -2,7 +2,8 @@
 //
 // A suite that wants another configuration shadows SettingsOfSuite() and calls StartSuite() itself.
 // After each test the ledger must close and nothing may be in flight (invariant I4); backends are
-// then reset. Thread safety: one thread.
+// then reset.
+// Thread safety: one thread.
 #pragma once
 
 #include <gtest/gtest.h>

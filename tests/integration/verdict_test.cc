@@ -22,8 +22,9 @@ class VerdictTest : public RouterTest {
 };
 
 // Scenario: the only backend of a request answers each code that is final, and one that does not
-// exist. Guarantees: the client is told that code (UNKNOWN for the unknown one), no RetryInfo,
-// after one attempt.
+// exist.
+// Guarantees: the client is told that code (UNKNOWN for the unknown one), no RetryInfo, after
+// one attempt.
 TEST_F(VerdictTest, Gc08Gc09FinalCodesAreHandedOn) {
   std::uint64_t attempts = 0;
   for (const int code : {2, 3, 5, 6, 7, 8, 9, 12, 13, 16, 99}) {

@@ -99,7 +99,8 @@ TEST(SpanScannerTest, ShortenedRequestIsNotAtItsEnd) {
 }
 
 // Scenario: a field reaches past the end of its message; a wire type that does not exist; an
-// endless varint. Guarantees: each is refused.
+// endless varint.
+// Guarantees: each is refused.
 TEST(SpanScannerTest, RefusesWhatCannotBeOtlp) {
   const std::vector<std::vector<std::uint8_t>> cases = {{0x0a, 2, 0x12, 5, 0, 0, 0, 0, 0},
                                                         {0x0f, 1},

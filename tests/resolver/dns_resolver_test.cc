@@ -305,7 +305,8 @@ TEST_F(DnsResolverTest, DestructionEndsEverything) {
 }
 
 // Scenario: the listener stops the resolver in OnResolution, as a caller that wants one answer
-// does. Guarantees: one answer, then nothing.
+// does.
+// Guarantees: one answer, then nothing.
 TEST_F(DnsResolverTest, CanBeStoppedFromOnResolution) {
   server_.Set("backends.test", Addresses({"10.0.0.1"}));
   DnsResolver resolver(control_, Options(), recorder_);

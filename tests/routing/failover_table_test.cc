@@ -45,8 +45,9 @@ std::string SuccessorName(const RoutingTable& table, const std::vector<std::uint
 
 // Scenario: all four algorithms, 2 to 12 members, random ones DOWN, 200 trace IDs each, seed 31; a
 // second process knows the members in another order, heard it from another worker and had another
-// table before. Guarantees: O8: the successor is the owner in the ring without the DOWN ones, never
-// a DOWN one, and the same everywhere; whose owner is up is not moved by the ring itself.
+// table before.
+// Guarantees: O8: the successor is the owner in the ring without the DOWN ones, never a DOWN
+// one, and the same everywhere; whose owner is up is not moved by the ring itself.
 TEST(FailoverTableTest, SuccessorsAreAFunctionOfTheSetO8) {
   std::mt19937 random(31);
   for (const RingAlgorithm algorithm : kAlgorithms) {
@@ -88,8 +89,9 @@ TEST(FailoverTableTest, SuccessorsAreAFunctionOfTheSetO8) {
 }
 
 // Scenario: nobody is DOWN; all are; one is, then another instead, then nobody; the ring's options
-// change meanwhile. Guarantees: a fallback only while some but not all are DOWN; a ring that was
-// there is used again, but never one of other options.
+// change meanwhile.
+// Guarantees: a fallback only while some but not all are DOWN; a ring that was there is used
+// again, but never one of other options.
 TEST(FailoverTableTest, FallbackComesAndGoes) {
   const std::vector<BackendEndpoint> endpoints = Endpoints(3);
   const auto none = TableOf(endpoints, {}, {});

@@ -46,8 +46,9 @@ TEST(MembershipTest, SettleEndsTheWait) {
 }
 
 // Scenario: after the first ring, a member goes down, by two workers, and comes back; a late one
-// connects. Guarantees: being down does not take a member off; joining happens once; it is down
-// until the last worker has taken its word back.
+// connects.
+// Guarantees: being down does not take a member off; joining happens once; it is down until the
+// last worker has taken its word back.
 TEST(MembershipTest, MemberStaysThroughFailuresAndJoinsOnce) {
   Membership membership;
   membership.SetKnown({Named("a"), Named("b")});
@@ -67,8 +68,9 @@ TEST(MembershipTest, MemberStaysThroughFailuresAndJoinsOnce) {
 }
 
 // Scenario: discovery drops a member and names a new one; then drops everyone; then the first comes
-// back. Guarantees: the dropped leave at once; the new join when connected, not before; one that
-// comes back must connect again.
+// back.
+// Guarantees: the dropped leave at once; the new join when connected, not before; one that comes
+// back must connect again.
 TEST(MembershipTest, LeavesWithDiscoveryAndComesBackByConnecting) {
   Membership membership;
   membership.SetKnown({Named("a"), Named("b")});
@@ -99,7 +101,8 @@ TEST(MembershipTest, ReportsAboutTheUnknownAreIgnored) {
 }
 
 // Scenario: the first set changes before everyone of it was heard: the silent one is dropped, a new
-// one appears. Guarantees: the next report settles; the new one does not hold up the first ring.
+// one appears.
+// Guarantees: the next report settles; the new one does not hold up the first ring.
 TEST(MembershipTest, FirstSetThatChangesStillSettles) {
   Membership membership;
   membership.SetKnown({Named("a"), Named("silent")});

@@ -156,8 +156,9 @@ TEST_F(TableUpdaterTest, SetThatMakesNoRingLeavesTheTable) {
 }
 
 // Scenario: a table with two ring members and one that is only known is bound to a worker's pool,
-// then a table without one of them. Guarantees: all known are connected; backends[i] is the owner
-// ring.members()[i]; the older Routes keep theirs.
+// then a table without one of them.
+// Guarantees: all known are connected; backends[i] is the owner ring.members()[i]; the older
+// Routes keep theirs.
 TEST_F(TableUpdaterTest, RoutesBindTheRingToTheWorkersBackends) {
   class Deaf final : public BackendObserver {
     void OnBackendState(const std::string&, bool) override {}

@@ -1,8 +1,9 @@
 // Http2Peer: the other end of a connection under test: raw nghttp2, told frame by frame what to do.
 //
 // Either side, on the loop of the test's own thread; checks nothing of HTTP semantics, so that it
-// may answer nonsense. What it hears is kept per stream and, in order, in frames(). Thread safety:
-// the loop's thread. Ownership: kept alive by its wait on the socket until that is closed.
+// may answer nonsense. What it hears is kept per stream and, in order, in frames().
+// Thread safety: the loop's thread.
+// Ownership: kept alive by its wait on the socket until that is closed.
 #pragma once
 
 #include <nghttp2/nghttp2.h>

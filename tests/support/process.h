@@ -4,9 +4,11 @@
 // stdout and stderr arrive in one stream, which a reader thread keeps in memory and, on request, in
 // a file. stdin is /dev/null. A child dies with the thread that started it (PR_SET_PDEATHSIG), so a
 // crashed test leaves nothing behind: start children from a thread that lives as long as they
-// should. Thread safety: every method may run on any thread, except that only one may call
-// WaitForExit at a time. Failure: Start fails when the program cannot be executed; waiting returns
-// nullopt at its deadline.
+// should.
+// Thread safety: every method may run on any thread, except that only one may call WaitForExit
+// at a time.
+// Failure: Start fails when the program cannot be executed; waiting returns nullopt at its
+// deadline.
 #pragma once
 
 #include <sys/resource.h>
