@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+
+#include "bench/load/socket.h"
 
 namespace bench {
 namespace {
@@ -57,18 +58,7 @@ void SinkConnection::OnReadable(std::span<std::uint8_t> buffer) {
   if (reader_.ReadSome(fd_, buffer, *this, bytes_read) != ReadOutcome::kOpen) closed_ = true;
 }
 
-bool SinkConnection::Flush() {
-  while (!out_.empty() && !closed_) {
-    const ssize_t sent = send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      closed_ = errno != EAGAIN && errno != EWOULDBLOCK;
-      return !closed_;
-    }
-    out_.erase(0, static_cast<std::size_t>(sent));
-  }
-  return false;
-}
+bool SinkConnection::Flush() { return !closed_ && SendSome(fd_, out_, closed_); }
 
 void SinkConnection::OnHeaders(const FrameHeader& frame, const std::vector<HeaderField>& fields) {
   const auto [it, is_new] = streams_.try_emplace(frame.stream_id, listener_.ledger != nullptr);

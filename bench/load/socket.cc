@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 
 namespace bench {
@@ -84,6 +85,19 @@ void RaiseFileLimit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+bool SendSome(int fd, std::string& out, bool& closed) {
+  while (!out.empty()) {
+    const ssize_t sent = send(fd, out.data(), out.size(), MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      closed = errno != EAGAIN && errno != EWOULDBLOCK;
+      return !closed;
+    }
+    out.erase(0, static_cast<std::size_t>(sent));
+  }
+  return false;
 }
 
 }  // namespace bench

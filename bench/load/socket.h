@@ -25,4 +25,8 @@ int Accept(int listener);
 // As many file descriptors as this process may have.
 void RaiseFileLimit();
 
+// Sends from the front of `out` what a connected socket takes now, and removes it. True: the socket
+// is full and something is left. Sets `closed` when the connection is dead.
+bool SendSome(int fd, std::string& out, bool& closed);
+
 }  // namespace bench

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "bench/load/gzip.h"
+#include "bench/load/socket.h"
 #include "tests/faults/answers.h"
 
 namespace faults {
@@ -73,15 +73,8 @@ void BackendConnection::OnReadable(std::span<std::uint8_t> buffer) {
 
 bool BackendConnection::Flush() {
   if (is_half_closed_) out_.clear();
-  while (!out_.empty() && !closed_) {
-    const ssize_t sent = send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      closed_ = errno != EAGAIN && errno != EWOULDBLOCK;
-      return !closed_;
-    }
-    out_.erase(0, static_cast<std::size_t>(sent));
-  }
+  if (!closed_ && bench::SendSome(fd_, out_, closed_)) return true;
+  if (closed_) return false;
   if (closes_when_flushed_ || (is_going_away_ && announced_.empty() && streams_.empty())) {
     closed_ = true;
   }
