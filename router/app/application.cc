@@ -31,7 +31,7 @@ WorkerOptions ToWorkerOptions(const Config& config, const std::string& version) 
   options.backend.user_agent = "spanring/" + version;
   options.forwarder.spans_max = config.request.spans_max;
   options.forwarder.shard_bytes_max = config.backend.request_bytes_max;
-  options.forwarder.compress = config.exporter.compression == Config::Compression::kGzip;
+  options.forwarder.compression = config.exporter.compression;
   options.forwarder.attempt_timeout = config.exporter.timeout;
   options.ingress.request_bytes_max = config.receiver.request_bytes_max;
   options.ingress.deadline.default_timeout = config.request.default_timeout;

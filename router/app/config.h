@@ -18,6 +18,8 @@
 #include <variant>
 #include <vector>
 
+#include "router/codec/compression.h"
+
 namespace router {
 
 struct Config {
@@ -39,8 +41,6 @@ struct Config {
     std::uint32_t concurrent_streams_max = 1000;            // per connection
     bool operator==(const Receiver&) const = default;
   };
-
-  enum class Compression { kNone, kGzip };
 
   // OTLP/gRPC to every backend: `exporters.loadbalancing.protocol.otlp`.
   struct Exporter {

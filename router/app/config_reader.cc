@@ -110,7 +110,6 @@ void ReadResolver(const YamlEntry& exporter, const std::string& shown, Config& c
 }
 
 void ReadExporter(const YamlEntry& entry, Config& config, FaultLog& log) {
-  using Compression = Config::Compression;
   constexpr Choice<Compression> kCompressions[] = {{"gzip", Compression::kGzip},
                                                    {"none", Compression::kNone}};
   const std::string shown = "exporters." + Shown(entry.key);

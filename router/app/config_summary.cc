@@ -51,7 +51,7 @@ std::string_view LogLevelName(Config::LogLevel level) {
 std::string Summarize(const Config& config) {
   std::string text = "gRPC " + FormatAddress(config.receiver.endpoint) + " -> ";
   text += std::visit([](const auto& resolver) { return TextOf(resolver); }, config.resolver);
-  text += config.exporter.compression == Config::Compression::kGzip ? ", gzip" : ", uncompressed";
+  text += config.exporter.compression == Compression::kGzip ? ", gzip" : ", uncompressed";
   text += ", timeout " + FormatGoDuration(config.exporter.timeout);
   if (const std::size_t count = config.exporter.headers.size(); count > 0) {
     text += ", " + std::to_string(count) + (count == 1 ? " header" : " headers");

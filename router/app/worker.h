@@ -73,7 +73,7 @@ class Worker final : private BackendObserver {
   MemoryAccount
       memory_;  // before the loop: connections, and the bodies they still send, end with the loop
   WorkerLoop loop_;
-  GzipCodec gzip_;
+  Codec codec_;
   BackendPool pool_;
   Forwarder forwarder_;
   HealthService health_;

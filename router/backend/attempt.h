@@ -15,6 +15,7 @@
 #include "router/base/body.h"
 #include "router/base/clock.h"
 #include "router/base/grpc_code.h"
+#include "router/codec/compression.h"
 #include "router/http2/client_connection.h"
 
 namespace router {
@@ -48,7 +49,7 @@ class Attempt : public ResponseSink {
   // Set before Backend::Send().
   std::shared_ptr<const Body> body;
   std::span<const std::uint8_t> frame;  // gRPC prefix and message, inside `body`
-  bool is_compressed = false;
+  Compression compression = Compression::kNone;
   std::size_t spans = 0;
   bool is_retry = false;  // charged to the backend's retry budget
   bool is_abandoned =

@@ -42,10 +42,10 @@ void Attempt::OnResponse(GrpcResponse&& response) {
   backend_->OnAttemptResponse(*this, std::move(response));
 }
 
-Backend::Backend(WorkerLoop& loop, GzipCodec& gzip, std::shared_ptr<const BackendOptions> options,
+Backend::Backend(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOptions> options,
                  BackendEndpoint endpoint, BackendObserver& observer)
     : Flushable(loop),
-      gzip_(gzip),
+      codec_(codec),
       options_(std::move(options)),
       endpoint_(std::move(endpoint)),
       observer_(observer),
@@ -121,7 +121,7 @@ void Backend::OnConnected(const boost::system::error_code& error) {
     OnConnectFailed(error.message());
     return;
   }
-  connection_ = ClientConnection::Start(loop(), std::move(*socket), *this);
+  connection_ = ClientConnection::Start(loop(), Transport(std::move(*socket)), *this);
 }
 
 void Backend::OnConnectTimeout() {
@@ -300,7 +300,9 @@ bool Backend::TrySend(Attempt& attempt) {
       FormatGrpcTimeout(std::chrono::duration_cast<milliseconds>(attempt.deadline - loop().Now()));
   const std::size_t fixed = fields_.size();
   fields_.push_back(Field("grpc-timeout", timeout, NGHTTP2_NV_FLAG_NO_INDEX));
-  if (attempt.is_compressed) fields_.push_back(StaticField("grpc-encoding", "gzip"));
+  if (attempt.compression != Compression::kNone) {
+    fields_.push_back(StaticField("grpc-encoding", NameOf(attempt.compression)));
+  }
   attempt.call_ = connection_->Send(fields_, attempt.body, attempt.frame, attempt);
   fields_.resize(fixed);
   if (attempt.call_ == nullptr) return false;
@@ -484,7 +486,8 @@ AttemptResult Backend::InterpretAccepted(const GrpcResponse& response) {
   MemoryAccount account(budget);
   Body inflated(account);
   if (response.body[0] != 0) {
-    if (gzip_.Inflate(message, {.output_bytes_max = kResponseBytesMax}, inflated)) {
+    if (codec_.Inflate(Compression::kGzip, message, {.output_bytes_max = kResponseBytesMax},
+                       inflated)) {
       return {.kind = AttemptResult::Kind::kPermanent,
               .code = GrpcCode::kInternal,
               .message = "the backend's answer cannot be decompressed within 4 MiB"};

@@ -32,7 +32,7 @@
 #include "router/backend/backend_metrics.h"
 #include "router/base/log.h"
 #include "router/base/worker_loop.h"
-#include "router/codec/gzip.h"
+#include "router/codec/codec.h"
 #include "router/http2/client_connection.h"
 
 namespace router {
@@ -69,7 +69,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
                       private Flushable {
  public:
   // All references outlive the backend.
-  Backend(WorkerLoop& loop, GzipCodec& gzip, std::shared_ptr<const BackendOptions> options,
+  Backend(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOptions> options,
           BackendEndpoint endpoint, BackendObserver& observer);
   ~Backend() override;
 
@@ -130,7 +130,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   AttemptResult Interpret(GrpcResponse&& response);
   AttemptResult InterpretAccepted(const GrpcResponse& response);
 
-  GzipCodec& gzip_;
+  Codec& codec_;
   std::shared_ptr<const BackendOptions> options_;  // never null
   const BackendEndpoint endpoint_;
   BackendObserver& observer_;

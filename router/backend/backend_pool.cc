@@ -13,7 +13,7 @@ void BackendPool::SetEndpoints(const std::vector<BackendEndpoint>& endpoints) {
       kept.insert(backends_.extract(found));
       continue;
     }
-    auto backend = std::make_shared<Backend>(loop_, gzip_, options_, endpoint, observer_);
+    auto backend = std::make_shared<Backend>(loop_, codec_, options_, endpoint, observer_);
     backend->Start();
     kept.emplace(endpoint.name, std::move(backend));
   }

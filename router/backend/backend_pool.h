@@ -18,9 +18,9 @@ namespace router {
 class BackendPool {
  public:
   // All references outlive the pool.
-  BackendPool(WorkerLoop& loop, GzipCodec& gzip, std::shared_ptr<const BackendOptions> options,
+  BackendPool(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOptions> options,
               BackendObserver& observer)
-      : loop_(loop), gzip_(gzip), options_(std::move(options)), observer_(observer) {}
+      : loop_(loop), codec_(codec), options_(std::move(options)), observer_(observer) {}
 
   // Makes the pool hold exactly `endpoints`: opens the new, retires the missing. One whose address
   // changed is replaced under the same name; what the ring calls it is nothing to its connection.
@@ -36,7 +36,7 @@ class BackendPool {
 
  private:
   WorkerLoop& loop_;
-  GzipCodec& gzip_;
+  Codec& codec_;
   std::shared_ptr<const BackendOptions> options_;  // never null
   BackendObserver& observer_;
   std::unordered_map<std::string, std::shared_ptr<Backend>> backends_;

@@ -12,11 +12,11 @@ namespace {
 constexpr std::size_t kShardBytesBound = std::size_t{1} << 30;
 }  // namespace
 
-Forwarder::Forwarder(WorkerLoop& loop, MemoryAccount& memory, GzipCodec& gzip, Ledger& ledger,
+Forwarder::Forwarder(WorkerLoop& loop, MemoryAccount& memory, Codec& codec, Ledger& ledger,
                      const ForwarderOptions& options)
     : loop_(loop),
       memory_(memory),
-      gzip_(gzip),
+      codec_(codec),
       ledger_(ledger),
       options_(options),
       jitter_(std::random_device{}()),
@@ -165,14 +165,16 @@ void Forwarder::AddTooLarge(ExportCall& call, std::size_t bytes) {
 }
 
 bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body) {
-  if (options_.compress) {
+  const Compression compression = options_.compression;
+  if (compression != Compression::kNone) {
     Body compressed(memory_);
-    if (!gzip_.Deflate(body.bytes(), compressed)) return false;
+    if (!codec_.Deflate(compression, body.bytes(), compressed)) return false;
     body = std::move(compressed);
   }
   auto shared = std::make_shared<Body>(std::move(body));
-  const std::span<const std::uint8_t> frame = shared->FrameAsGrpc(options_.compress);
-  call.AddShard(routes_, owner, spans, std::move(shared), frame);
+  const std::span<const std::uint8_t> frame =
+      shared->FrameAsGrpc(compression != Compression::kNone);
+  call.AddShard(routes_, owner, spans, std::move(shared), frame, compression);
   return true;
 }
 
@@ -232,9 +234,9 @@ void Forwarder::CountRerouted(std::size_t spans) {
 
 bool Forwarder::IndexShard(const Shard& shard, Body* plain) {
   std::span<const std::uint8_t> message = shard.frame.subspan(Body::kHeadroomBytes);
-  if (shard.is_compressed) {
+  if (shard.compression != Compression::kNone) {
     const InflateLimits limits{.output_bytes_max = kShardBytesBound};
-    if (gzip_.Inflate(message, limits, *plain)) return false;
+    if (codec_.Inflate(shard.compression, message, limits, *plain)) return false;
     message = plain->bytes();
   }
   return !index_.Parse(message, {.spans_max = options_.spans_max, .check_utf8 = false}).has_value();

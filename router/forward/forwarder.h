@@ -20,7 +20,7 @@
 
 #include "router/base/body.h"
 #include "router/base/worker_loop.h"
-#include "router/codec/gzip.h"
+#include "router/codec/codec.h"
 #include "router/forward/admission.h"
 #include "router/forward/delivered_spans.h"
 #include "router/forward/ledger.h"
@@ -48,7 +48,7 @@ struct ForwarderOptions {
   std::size_t spans_max = kSpansPerRequestMax;
   std::size_t shard_bytes_max =
       (std::size_t{4} << 20) - (std::size_t{64} << 10);  // one backend request
-  bool compress = true;                                  // gzip towards backends
+  Compression compression = Compression::kGzip;          // towards backends
   milliseconds attempt_timeout{5000};                    // 0: only the request's deadline
   milliseconds retry_delay{1000};  // told to clients when no backend said anything; ± 20 %
 };
@@ -56,7 +56,7 @@ struct ForwarderOptions {
 class Forwarder {
  public:
   // All references outlive the forwarder; the loop no longer runs when it is destroyed.
-  Forwarder(WorkerLoop& loop, MemoryAccount& memory, GzipCodec& gzip, Ledger& ledger,
+  Forwarder(WorkerLoop& loop, MemoryAccount& memory, Codec& codec, Ledger& ledger,
             const ForwarderOptions& options);
   ~Forwarder();
 
@@ -107,7 +107,7 @@ class Forwarder {
 
   WorkerLoop& loop_;
   MemoryAccount& memory_;
-  GzipCodec& gzip_;
+  Codec& codec_;
   Ledger& ledger_;
   ForwarderOptions options_;
   std::shared_ptr<const Routes> routes_;

@@ -97,9 +97,8 @@ nghttp2_session_callbacks* ClientConnection::Callbacks() {
   return callbacks;
 }
 
-ClientConnection::ClientConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
-                                   ConnectionOwner& owner)
-    : Connection(loop, std::move(socket), WhenBlocked::kReadOn), owner_(&owner) {}
+ClientConnection::ClientConnection(WorkerLoop& loop, Transport transport, ConnectionOwner& owner)
+    : Connection(loop, std::move(transport), WhenBlocked::kReadOn), owner_(&owner) {}
 
 void ClientConnection::OpenSession() {
   static nghttp2_session_callbacks* const callbacks = Callbacks();
@@ -113,13 +112,12 @@ void ClientConnection::OpenSession() {
   SetSession(session);
 }
 
-std::shared_ptr<ClientConnection> ClientConnection::Start(WorkerLoop& loop,
-                                                          boost::asio::ip::tcp::socket socket,
+std::shared_ptr<ClientConnection> ClientConnection::Start(WorkerLoop& loop, Transport transport,
                                                           ConnectionOwner& owner) {
   std::shared_ptr<ClientConnection> connection(
-      new ClientConnection(loop, std::move(socket), owner));
+      new ClientConnection(loop, std::move(transport), owner));
   connection->OpenSession();
-  connection->Connection::Start();
+  connection->Channel::Start();
   return connection;
 }
 
@@ -164,7 +162,7 @@ void ClientConnection::Abandon() {
   ShutDown();
 }
 
-void ClientConnection::OnClosed(std::string_view reason) {
+void ClientConnection::OnEnded(std::string_view reason) {
   auto calls = std::move(calls_);
   calls_.clear();
   for (auto& [id, call] : calls) {

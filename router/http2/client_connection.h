@@ -65,9 +65,8 @@ class ConnectionOwner {
 
 class ClientConnection final : public Connection {
  public:
-  // `socket` is connected; `owner` outlives the connection or calls Abandon().
-  static std::shared_ptr<ClientConnection> Start(WorkerLoop& loop,
-                                                 boost::asio::ip::tcp::socket socket,
+  // `owner` outlives the connection or calls Abandon().
+  static std::shared_ptr<ClientConnection> Start(WorkerLoop& loop, Transport transport,
                                                  ConnectionOwner& owner);
   ~ClientConnection() override;
 
@@ -85,9 +84,9 @@ class ClientConnection final : public Connection {
   std::uint32_t calls_started() const { return calls_started_; }
 
  private:
-  ClientConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket, ConnectionOwner& owner);
+  ClientConnection(WorkerLoop& loop, Transport transport, ConnectionOwner& owner);
   void OpenSession() override;
-  void OnClosed(std::string_view reason) override;
+  void OnEnded(std::string_view reason) override;
   std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
                                          std::shared_ptr<const Body>* owner) override;
 

@@ -123,9 +123,9 @@ nghttp2_session_callbacks* ServerConnection::Callbacks() {
   return callbacks;
 }
 
-ServerConnection::ServerConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket,
-                                   Acceptor& acceptor, const ServerConnectionOptions& options)
-    : Connection(loop, std::move(socket), WhenBlocked::kStopReading),
+ServerConnection::ServerConnection(WorkerLoop& loop, Transport transport, Acceptor& acceptor,
+                                   const ServerConnectionOptions& options)
+    : Connection(loop, std::move(transport), WhenBlocked::kStopReading),
       acceptor_(acceptor),
       options_(options) {
   loop.SetTimer(preface_timer_, loop.Now() + options.preface_timeout);
@@ -157,13 +157,12 @@ void ServerConnection::OnPrefaceTimeout() {
   Close("no HTTP/2 preface in time");
 }
 
-std::shared_ptr<ServerConnection> ServerConnection::Start(WorkerLoop& loop,
-                                                          boost::asio::ip::tcp::socket socket,
-                                                          Acceptor& acceptor,
-                                                          const ServerConnectionOptions& options) {
+std::shared_ptr<ServerConnection> ServerConnection::Start(
+    WorkerLoop& loop, Transport transport, Acceptor& acceptor,
+    const ServerConnectionOptions& options, std::span<const std::uint8_t> first_bytes) {
   std::shared_ptr<ServerConnection> connection(
-      new ServerConnection(loop, std::move(socket), acceptor, options));
-  connection->Connection::Start();
+      new ServerConnection(loop, std::move(transport), acceptor, options));
+  connection->Channel::Start(first_bytes);
   return connection;
 }
 
@@ -178,7 +177,7 @@ ssize_t ServerConnection::Receive(std::span<const std::uint8_t> bytes) {
   return result;
 }
 
-void ServerConnection::OnClosed(std::string_view reason) {
+void ServerConnection::OnEnded(std::string_view reason) {
   auto streams = std::move(streams_);
   streams_.clear();
   for (auto& [id, stream] : streams) {

@@ -101,20 +101,20 @@ struct ServerConnectionOptions {
 
 class ServerConnection final : public Connection {
  public:
-  // `acceptor` outlives the connection.
-  static std::shared_ptr<ServerConnection> Start(WorkerLoop& loop,
-                                                 boost::asio::ip::tcp::socket socket,
+  // `acceptor` outlives the connection. `first_bytes` were read from the transport already.
+  static std::shared_ptr<ServerConnection> Start(WorkerLoop& loop, Transport transport,
                                                  Acceptor& acceptor,
-                                                 const ServerConnectionOptions& options);
+                                                 const ServerConnectionOptions& options,
+                                                 std::span<const std::uint8_t> first_bytes = {});
   ~ServerConnection() override;
   std::size_t stream_count() const { return streams_.size(); }
 
  private:
   friend class ServerStream;
-  ServerConnection(WorkerLoop& loop, boost::asio::ip::tcp::socket socket, Acceptor& acceptor,
+  ServerConnection(WorkerLoop& loop, Transport transport, Acceptor& acceptor,
                    const ServerConnectionOptions& options);
   void OpenSession() override;
-  void OnClosed(std::string_view reason) override;
+  void OnEnded(std::string_view reason) override;
   ssize_t Receive(std::span<const std::uint8_t> bytes) override;
   std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
                                          std::shared_ptr<const Body>* owner) override;

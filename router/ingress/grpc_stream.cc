@@ -169,7 +169,8 @@ bool GrpcStream::Inflate(Body* plain) {
     return false;
   }
   const std::size_t limit = context_.options.request_bytes_max;
-  const auto error = context_.gzip.Inflate(body_.bytes(), {.output_bytes_max = limit}, *plain);
+  const auto error = context_.codec.Inflate(Compression::kGzip, body_.bytes(),
+                                            {.output_bytes_max = limit}, *plain);
   if (!error.has_value()) return true;
   switch (*error) {
     case InflateError::kTooLarge:

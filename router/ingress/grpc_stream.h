@@ -35,7 +35,7 @@ struct IngressOptions {
 struct IngressContext {
   WorkerLoop& loop;
   MemoryAccount& memory;
-  GzipCodec& gzip;
+  Codec& codec;
   Forwarder& forwarder;
   HealthService& health;
   const IngressOptions& options;

@@ -10,7 +10,7 @@ namespace router {
 OtlpServer::~OtlpServer() { CloseAll("shut down"); }
 
 void OtlpServer::Add(boost::asio::ip::tcp::socket socket) {
-  connections_.insert(ServerConnection::Start(context_.loop, std::move(socket), *this,
+  connections_.insert(ServerConnection::Start(context_.loop, Transport(std::move(socket)), *this,
                                               context_.options.connection));
 }
 

@@ -40,7 +40,7 @@ TEST(ConfigReaderTest, MinimalFileTakesTheDefaultsOfTheCollector) {
   EXPECT_TRUE(config.metrics.is_enabled);
   EXPECT_EQ(config.metrics.endpoint, (Config::Address{"localhost", 8888}));
   EXPECT_EQ(config.exporter.timeout, 5s);
-  EXPECT_EQ(config.exporter.compression, Config::Compression::kGzip);
+  EXPECT_EQ(config.exporter.compression, Compression::kGzip);
   const auto& dns = std::get<Config::DnsResolver>(config.resolver);
   EXPECT_EQ(dns.hostname, "otelcol-backend");
   EXPECT_EQ(dns.port, 4317);
@@ -162,7 +162,7 @@ service:
   expected.receiver = {"otlp/edge", {"::", 14317}, 16u << 20, 50};
   expected.exporter = {"load_balancing/tail",
                        1500ms,
-                       Config::Compression::kNone,
+                       Compression::kNone,
                        {{"x-scope-orgid", "team"}, {"authorization", "Bearer s3cret"}}};
   expected.resolver = Config::StaticResolver{
       {{"a:4318", {"a", 4318}}, {"b", {"b", 4317}}, {"[::1]:9", {"::1", 9}}}};
@@ -228,7 +228,7 @@ receivers: {otlp: }
 )");
   ASSERT_EQ(Texts(report.faults), "");
   EXPECT_EQ(report.config->exporter.timeout, 3s);
-  EXPECT_EQ(report.config->exporter.compression, Config::Compression::kNone);
+  EXPECT_EQ(report.config->exporter.compression, Compression::kNone);
   EXPECT_THAT(std::get<Config::StaticResolver>(report.config->resolver).hosts, SizeIs(2));
 }
 

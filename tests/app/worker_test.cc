@@ -22,7 +22,7 @@ class WorkerTest : public testing::Test, private WorkerListener {
   void SetUp() override {
     WorkerListener& self = *this;
     WorkerOptions options;
-    options.forwarder.compress = false;
+    options.forwarder.compression = Compression::kNone;
     worker_ = std::make_unique<Worker>(0, budget_, options, self);
     worker_->Start();
     const BackendEndpoint endpoint = {

@@ -58,7 +58,7 @@ class BackendTest : public ::testing::Test, public BackendObserver {
   }
   void Open() {
     backend_ =
-        std::make_shared<Backend>(loop_, gzip_, std::make_shared<const BackendOptions>(options_),
+        std::make_shared<Backend>(loop_, codec_, std::make_shared<const BackendOptions>(options_),
                                   BackendEndpoint{"b:1", "b:1", address_}, *this);
     backend_->Start();
   }
@@ -97,7 +97,7 @@ class BackendTest : public ::testing::Test, public BackendObserver {
   }
 
   WorkerLoop loop_;
-  GzipCodec gzip_;
+  Codec codec_;
   MemoryBudget budget_{256 << 20};
   MemoryAccount account_{budget_};
   BackendOptions options_;

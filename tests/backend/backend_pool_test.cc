@@ -28,10 +28,10 @@ class BackendPoolTest : public ::testing::Test, protected BackendObserver {
   }
 
   WorkerLoop loop_;
-  GzipCodec gzip_;
+  Codec codec_;
   std::vector<std::unique_ptr<test::Http2Server>> servers_;
   std::map<std::string, int> ready_;
-  BackendPool pool_{loop_, gzip_, std::make_shared<const BackendOptions>(), *this};
+  BackendPool pool_{loop_, codec_, std::make_shared<const BackendOptions>(), *this};
 
  private:
   void OnBackendState(const std::string& name, bool is_ready) override {

@@ -24,7 +24,7 @@ TEST_F(BackendTest, RequestIsAnOtlpExport) {
   body->SetSize(3);
   attempt.frame = body->FrameAsGrpc(true);
   attempt.body = std::move(body);
-  attempt.is_compressed = true;
+  attempt.compression = Compression::kGzip;
   attempt.deadline = loop_.Now() + milliseconds(1234);
   backend_->Send(attempt);
   EXPECT_TRUE(attempt.is_on_wire());

@@ -57,7 +57,7 @@ class AllocationTest : public ForwardTest {
 TEST_F(AllocationTest, PerRequestAndNotPerSpan) {
   for (const bool compress : {false, true}) {
     SCOPED_TRACE(compress ? "compressed" : "plain");
-    SetUpRouter(4, {.compress = compress});
+    SetUpRouter(4, {.compression = compress ? Compression::kGzip : Compression::kNone});
     const std::string large = RequestFor(1000);
     const std::string small = RequestFor(100);
     CountOne(large);  // the scratch grows

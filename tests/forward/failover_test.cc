@@ -64,7 +64,7 @@ TEST_F(FailoverTest, SpansOfADownOwnerGoToItsSuccessorO8) {
 // nothing is lost.
 TEST_F(FailoverTest, AShardInAPauseGoesToTheSuccessors) {
   for (const bool compress : {false, true}) {
-    SetUpRouter(3, {.compress = compress});
+    SetUpRouter(3, {.compression = compress ? Compression::kGzip : Compression::kNone});
     const std::uint64_t failovers = ledger_.failover_spans.Value();
     const std::vector<std::string> ids = Ids();
     backends_[1]->Hold();
@@ -109,7 +109,7 @@ TEST_F(FailoverTest, AllDownIsUnavailableFm26) {
 // owner, the shards of the others stay where they are.
 TEST_F(FailoverTest, AFailedShardFollowsTheNewRingFm27) {
   for (const bool compress : {false, true}) {
-    SetUpRouter(3, {.compress = compress});
+    SetUpRouter(3, {.compression = compress ? Compression::kGzip : Compression::kNone});
     const std::uint64_t rerouted = ledger_.rerouted_spans.Value();
     const std::vector<std::string> ids = Ids();
     backends_[1]->Hold();

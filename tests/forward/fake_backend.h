@@ -20,7 +20,7 @@
 #include "router/base/clock.h"
 #include "router/base/memory_budget.h"
 #include "router/base/worker_loop.h"
-#include "router/codec/gzip.h"
+#include "router/codec/codec.h"
 #include "router/http2/server_connection.h"
 
 namespace router::test {
@@ -104,7 +104,7 @@ class FakeBackend final : private Acceptor {
     listening_.async_accept(
         [this](const boost::system::error_code& error, boost::asio::ip::tcp::socket socket) {
           if (error) return;
-          open_.insert(ServerConnection::Start(loop_, std::move(socket), *this, {}));
+          open_.insert(ServerConnection::Start(loop_, Transport(std::move(socket)), *this, {}));
           AcceptNext();
         });
   }
@@ -131,7 +131,8 @@ class FakeBackend final : private Acceptor {
     MemoryAccount account(budget);
     Body plain(account);
     const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    if (gzip_.Inflate({data, bytes.size()}, {.output_bytes_max = std::size_t{64} << 20}, plain)) {
+    if (codec_.Inflate(Compression::kGzip, {data, bytes.size()},
+                       {.output_bytes_max = std::size_t{64} << 20}, plain)) {
       return "cannot be inflated";
     }
     return {reinterpret_cast<const char*>(plain.data()), plain.size()};
@@ -140,7 +141,7 @@ class FakeBackend final : private Acceptor {
   WorkerLoop& loop_;
   boost::asio::ip::tcp::acceptor listening_;
   const boost::asio::ip::tcp::endpoint address_;
-  GzipCodec gzip_;
+  Codec codec_;
   Answer answer_ = [](ServerStream& stream) { stream.RespondMessage(""); };
   std::vector<Request> requests_;
   std::vector<ServerStream*> held_;

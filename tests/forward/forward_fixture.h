@@ -109,8 +109,8 @@ class ForwardTest : public testing::Test, private BackendObserver {
   void SetUpRouter(std::size_t count, ForwarderOptions options = {}) {
     BackendObserver& self = *this;
     ready_ = 0;
-    pool_.emplace(loop_, gzip_, std::make_shared<const BackendOptions>(backend_options_), self);
-    forwarder_.emplace(loop_, memory_, gzip_, ledger_, options);
+    pool_.emplace(loop_, codec_, std::make_shared<const BackendOptions>(backend_options_), self);
+    forwarder_.emplace(loop_, memory_, codec_, ledger_, options);
     endpoints_.clear();
     for (std::size_t i = 0; i < count; ++i) {
       backends_.push_back(std::make_unique<FakeBackend>(loop_));
@@ -213,7 +213,7 @@ class ForwardTest : public testing::Test, private BackendObserver {
   MemoryBudget budget_{std::size_t{256} << 20};
   MemoryAccount memory_{budget_};
   WorkerLoop loop_;
-  GzipCodec gzip_;
+  Codec codec_;
   Ledger ledger_;
   BackendOptions backend_options_;
   std::vector<std::unique_ptr<FakeBackend>> backends_;

@@ -47,7 +47,7 @@ TEST_F(ForwarderTest, RequestsWithoutSpansAreSuccessAndGoNowhere) {
 // Guarantees: CP-6, GS-19: its bytes arrive unchanged, at that backend, plain and compressed.
 TEST_F(ForwarderTest, OneOwnerGetsTheVeryBytes) {
   for (const bool compress : {false, true}) {
-    SetUpRouter(3, {.compress = compress});
+    SetUpRouter(3, {.compression = compress ? Compression::kGzip : Compression::kNone});
     std::mt19937_64 padding(5);
     const std::string id = IdOf(1);
     const std::string request = RequestOf({id, IdOf(1, 1), id}) +
@@ -105,7 +105,7 @@ TEST_F(ForwarderTest, EverySpanArrivesAtItsOwnerAndNothingIsLost) {
 // Scenario: several owners, compression to backends off.
 // Guarantees: the shards arrive plain, without grpc-encoding.
 TEST_F(ForwarderTest, ShardsGoPlainWhenCompressionIsOff) {
-  SetUpRouter(2, {.compress = false});
+  SetUpRouter(2, {.compression = Compression::kNone});
   EXPECT_EQ(Await(RequestOf({IdOf(0), IdOf(1)})).code, GrpcCode::kOk);
   for (const auto& backend : backends_) {
     ASSERT_EQ(backend->requests().size(), 1u);
@@ -120,7 +120,7 @@ TEST_F(ForwarderTest, ShardsGoPlainWhenCompressionIsOff) {
 // its owner; the single span is rejected, alone, and never sent.
 TEST_F(ForwarderTest, WhatIsTooLargeForABackendIsCut) {
   constexpr std::size_t kLimit = 32 * 1024;
-  SetUpRouter(2, {.shard_bytes_max = kLimit, .compress = false});
+  SetUpRouter(2, {.shard_bytes_max = kLimit, .compression = Compression::kNone});
   std::string spans = Field(1, Field(1, "scope"));
   for (int i = 0; i < 400; ++i) {
     const std::string id = IdOf(static_cast<std::size_t>(i / 3 % 2), i % 5);
@@ -198,7 +198,7 @@ TEST_F(ForwarderTest, TooManySpansAreRefusedForGood) {
 // Guarantees: GS-12: UNAVAILABLE with a RetryInfo of the configured delay ± 20 %; the spans are
 // counted refused.
 TEST_F(ForwarderTest, WithoutBackendsTheClientShallComeBack) {
-  forwarder_.emplace(loop_, memory_, gzip_, ledger_,
+  forwarder_.emplace(loop_, memory_, codec_, ledger_,
                      ForwarderOptions{.retry_delay = milliseconds(500)});
   const std::string request = RequestOf({std::string(16, 'a'), std::string(16, 'b')});
   for (int round = 0; round < 2; ++round) {
@@ -218,7 +218,7 @@ TEST_F(ForwarderTest, WithoutBackendsTheClientShallComeBack) {
 // Scenario: many refusals one after the other.
 // Guarantees: GS-16: the delays are not all the same, all within 0 < delay <= 30 s.
 TEST_F(ForwarderTest, OwnRetryDelaysAreSpread) {
-  forwarder_.emplace(loop_, memory_, gzip_, ledger_, ForwarderOptions{});
+  forwarder_.emplace(loop_, memory_, codec_, ledger_, ForwarderOptions{});
   std::set<std::int64_t> seen;
   for (int i = 0; i < 100; ++i) seen.insert(forwarder_->OwnRetryDelay().count());
   EXPECT_GT(seen.size(), 20u);
@@ -235,7 +235,7 @@ TEST_F(ForwarderTest, FullBudgetIsOverloadAndLeavesNothingBehind) {
       if (!is_split && !compress) continue;  // goes out as it came in
       SCOPED_TRACE(testing::Message() << "split " << is_split << " compressed " << compress);
       budget_.SetLimit(std::size_t{256} << 20);
-      SetUpRouter(2, {.compress = compress});
+      SetUpRouter(2, {.compression = compress ? Compression::kGzip : Compression::kNone});
       std::mt19937 random(3);
       std::string blob(200'000, '\0');  // cannot be compressed
       for (char& c : blob) c = static_cast<char>(random());
@@ -472,7 +472,7 @@ TEST_F(ForwarderTest, TheShorterOfAttemptTimeoutAndDeadlineCounts) {
 // cancelled.
 TEST_F(ForwarderTest, CancelBeforeDispatchSendsNothing) {
   backend_options_.in_flight_max = 1;
-  SetUpRouter(1, {.compress = false});
+  SetUpRouter(1, {.compression = Compression::kNone});
   backends_[0]->Hold();
   RecordingSink first;
   Export(RequestOf({IdOf(0)}), first);

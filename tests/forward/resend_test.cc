@@ -38,7 +38,7 @@ class ResendTest : public ForwardTest {
 // client hears OK.
 TEST_F(ResendTest, OnlyTheFailedShardIsSentAgain) {
   for (const bool compress : {false, true}) {
-    SetUpRouter(3, {.compress = compress});
+    SetUpRouter(3, {.compression = compress ? Compression::kGzip : Compression::kNone});
     backends_[0]->AnswerBy(First(2, Status(GrpcCode::kUnavailable)));
     EXPECT_EQ(Await(RequestOf({IdOf(0), IdOf(1), IdOf(2)})).code, GrpcCode::kOk);
     const auto& requests = backends_[0]->requests();
@@ -176,7 +176,7 @@ TEST_F(ResendTest, CancelInAPauseEndsAtOnceFm17) {
 // rejected, once.
 TEST_F(ResendTest, WhatIsTooLargeIsHalvedUntilItFitsFm09) {
   for (const bool compress : {false, true}) {
-    SetUpRouter(1, {.compress = compress});
+    SetUpRouter(1, {.compression = compress ? Compression::kGzip : Compression::kNone});
     RefuseOver(20 * 1024);
     std::string spans = Field(1, Field(1, "scope"));
     for (int i = 0; i < 65; ++i) {

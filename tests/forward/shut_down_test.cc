@@ -32,7 +32,7 @@ TEST_F(ShutDownTest, ARequestAtABackendDiesWithItsWorker) {
 // end.
 // Guarantees: the same.
 TEST_F(ShutDownTest, AQueuedBodyDiesWithItsWorker) {
-  SetUpRouter(1, {.shard_bytes_max = 16 << 20, .compress = false});
+  SetUpRouter(1, {.shard_bytes_max = 16 << 20, .compression = Compression::kNone});
   backends_[0]->Hold();
   RecordingSink sink;
   Export(RequestOf({IdOf(0)}, std::string(8 << 20, 'r')), sink);

@@ -29,7 +29,7 @@ class SuppressionTest : public ForwardTest {
 // Guarantees: FM-18, I4: only what was not acknowledged is sent; wherever it would go now.
 TEST_F(SuppressionTest, OnlyWhatWasNotAcknowledgedIsSentAgainFm18) {
   for (const bool compress : {false, true}) {
-    SetUpRouter(3, {.compress = compress});
+    SetUpRouter(3, {.compression = compress ? Compression::kGzip : Compression::kNone});
     const std::vector<std::string> ids = {IdOf(0), IdOf(1), IdOf(1, 1), IdOf(2)};
     const std::uint64_t suppressed = ledger_.spans.suppressed.Value();
     backends_[0]->AnswerBy(Status(GrpcCode::kUnavailable));

@@ -198,7 +198,7 @@ TEST_F(ClientConnectionTest, AbandonedConnectionClosesWhenItsCallsHaveEnded) {
 // Guarantees: closed, never ready.
 TEST_F(ClientConnectionTest, PeerThatDoesNotSpeakHttp2IsClosed) {
   auto [left, right] = test::ConnectedSockets(loop_);
-  client_ = ClientConnection::Start(loop_, std::move(left), *this);
+  client_ = ClientConnection::Start(loop_, Transport(std::move(left)), *this);
   right.write_some(boost::asio::buffer(std::string("HTTP/1.1 400 Bad Request\r\n\r\n")));
   ASSERT_TRUE(Until([&] { return closed_ == 1; }));
   EXPECT_EQ(ready_, 0);

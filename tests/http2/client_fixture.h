@@ -44,7 +44,7 @@ class ClientConnectionTest : public ::testing::Test, protected ConnectionOwner {
 
   void Connect(const test::PeerOptions& options = {}, int buffer_bytes = 0) {
     auto [left, right] = test::ConnectedSockets(loop_, buffer_bytes);
-    client_ = ClientConnection::Start(loop_, std::move(left), *this);
+    client_ = ClientConnection::Start(loop_, Transport(std::move(left)), *this);
     EXPECT_FALSE(client_->CanSend()) << "before the peer's SETTINGS";
     server_ =
         test::Http2Peer::Start(loop_, std::move(right), test::Http2Peer::Side::kServer, options);

@@ -44,7 +44,7 @@ class ServerConnectionTest : public ::testing::Test, protected Acceptor {
   }
   void ConnectRaw(int buffer_bytes = 0) {
     auto [left, right] = test::ConnectedSockets(loop_, buffer_bytes);
-    server_ = ServerConnection::Start(loop_, std::move(right), *this, options_);
+    server_ = ServerConnection::Start(loop_, Transport(std::move(right)), *this, options_);
     raw_.emplace(std::move(left));
   }
   bool Until(const std::function<bool()>& is_met) { return test::TurnUntil(loop_, is_met); }

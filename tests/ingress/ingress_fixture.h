@@ -32,11 +32,11 @@ class IngressTest : public ForwardTest {
     if (backends > 0) {
       SetUpRouter(backends);
     } else {
-      forwarder_.emplace(loop_, memory_, gzip_, ledger_, ForwarderOptions{});
+      forwarder_.emplace(loop_, memory_, codec_, ledger_, ForwarderOptions{});
     }
     server_ = std::make_unique<OtlpServer>(IngressContext{.loop = loop_,
                                                           .memory = memory_,
-                                                          .gzip = gzip_,
+                                                          .codec = codec_,
                                                           .forwarder = *forwarder_,
                                                           .health = health_,
                                                           .options = options_});
@@ -98,8 +98,9 @@ class IngressTest : public ForwardTest {
   }
   std::string Gzipped(std::string_view text) {
     Body out(memory_);
-    EXPECT_TRUE(
-        gzip_.Deflate({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, out));
+    EXPECT_TRUE(codec_.Deflate(Compression::kGzip,
+                               {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
+                               out));
     return {reinterpret_cast<const char*>(out.data()), out.size()};
   }
 

@@ -164,9 +164,9 @@ TEST_F(TableUpdaterTest, RoutesBindTheRingToTheWorkersBackends) {
     void OnBackendState(const std::string&, bool) override {}
   } deaf;
   WorkerLoop loop;
-  GzipCodec gzip;
+  Codec codec;
   test::Http2Server server(loop);
-  BackendPool pool(loop, gzip, std::make_shared<const BackendOptions>(), deaf);
+  BackendPool pool(loop, codec, std::make_shared<const BackendOptions>(), deaf);
   const auto endpoint = [&](const std::string& name, const std::string& ring_name) {
     return BackendEndpoint{name, ring_name, server.address()};
   };

@@ -17,14 +17,15 @@ from dataclasses import dataclass, field
 # Folder -> the folders it may include, itself aside. Written out rather than computed: this is the layer drawing
 # of docs/architecture.md, and a new edge should be a visible change of this table.
 BASE = {"base"}
-WIRE = {"ring", "otlp", "codec", "http2"}
-ABOVE_WIRE = BASE | {"otlp", "codec", "http2"}
+WIRE = {"ring", "otlp", "codec", "http2", "transport"}
+ABOVE_WIRE = BASE | {"otlp", "codec", "http2", "transport"}
 LAYERS = {
     "base": set(),
     "ring": BASE,
     "otlp": BASE,
     "codec": BASE,
-    "http2": BASE,
+    "transport": BASE,
+    "http2": BASE | {"transport"},
     "backend": ABOVE_WIRE,
     "routing": ABOVE_WIRE | {"ring", "backend"},
     "forward": ABOVE_WIRE | {"ring", "backend", "routing"},
@@ -32,7 +33,7 @@ LAYERS = {
     "admin": ABOVE_WIRE | {"ring", "backend", "routing", "forward"},
     "app": BASE | WIRE | {"backend", "routing", "forward", "ingress", "admin", "resolver"},
 }
-HOT_FOLDERS = {"http2", "otlp", "forward", "backend", "ring"}
+HOT_FOLDERS = {"http2", "transport", "otlp", "forward", "backend", "ring"}
 SOURCE_ROOTS = ("router", "resolver", "tests", "bench")
 FILE_LINES_NOTE = 400
 FUNCTION_LINES_NOTE = 70

@@ -1,11 +1,9 @@
-#include "router/http2/out_queue.h"
+#include "router/transport/out_queue.h"
 
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <utility>
 
 namespace router {
@@ -32,7 +30,7 @@ void OutQueue::AppendReference(std::span<const std::uint8_t> bytes,
   segments_.push_back({bytes.data(), 0, bytes.size(), std::move(body)});
 }
 
-OutQueue::WriteResult OutQueue::WriteTo(int socket) {
+Transport::Status OutQueue::WriteTo(Transport& transport) {
   while (!empty()) {
     std::array<iovec, kIovMax> iov;
     std::size_t count = 0;
@@ -44,18 +42,12 @@ OutQueue::WriteResult OutQueue::WriteTo(int socket) {
       iov[count] = {const_cast<std::uint8_t*>(data), segment.size};
       offered += segment.size;
     }
-    msghdr message{};
-    message.msg_iov = iov.data();
-    message.msg_iovlen = count;
-    const ssize_t sent = ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      return errno == EAGAIN || errno == EWOULDBLOCK ? WriteResult::kBlocked : WriteResult::kFailed;
-    }
-    Consume(static_cast<std::size_t>(sent));
-    if (static_cast<std::size_t>(sent) < offered) return WriteResult::kBlocked;
+    const Transport::Outcome outcome = transport.Write(std::span(iov).first(count));
+    if (outcome.status != Transport::Status::kOk) return outcome.status;
+    Consume(outcome.size);
+    if (outcome.size < offered) return Transport::Status::kBlocked;
   }
-  return WriteResult::kDone;
+  return Transport::Status::kOk;
 }
 
 void OutQueue::Consume(std::size_t bytes) {

@@ -1,4 +1,4 @@
-#include "router/http2/out_queue.h"
+#include "router/transport/out_queue.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/io_context.hpp>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -23,9 +25,13 @@ class OutQueueTest : public ::testing::Test {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_.data()), 0);
     const int small = 4096;
     ASSERT_EQ(::setsockopt(ends_[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    boost::asio::ip::tcp::socket socket(io_);
+    socket.assign(boost::asio::ip::tcp::v4(), ends_[0]);
+    transport_.emplace(std::move(socket));
   }
   void TearDown() override {
-    for (const int end : ends_) ::close(end);
+    transport_.reset();  // closes its end
+    ::close(ends_[1]);
     EXPECT_EQ(account_.charged(), 0U) << "a body is still alive";
   }
 
@@ -47,6 +53,8 @@ class OutQueueTest : public ::testing::Test {
   MemoryBudget budget_{64 << 20};
   MemoryAccount account_{budget_};
   std::array<int, 2> ends_{};
+  boost::asio::io_context io_;
+  std::optional<Transport> transport_;
   OutQueue queue_;
 };
 
@@ -62,7 +70,7 @@ TEST_F(OutQueueTest, KeepsTheOrderOfCopiesAndReferences) {
     queue_.AppendCopy(Bytes("!"));
     queue_.AppendCopy({});
     EXPECT_EQ(queue_.bytes(), 12U);
-    EXPECT_EQ(queue_.WriteTo(ends_[0]), OutQueue::WriteResult::kDone);
+    EXPECT_EQ(queue_.WriteTo(*transport_), Transport::Status::kOk);
     EXPECT_TRUE(queue_.empty());
     EXPECT_EQ(queue_.bytes(), 0U);
     EXPECT_EQ(Receive(), "hello world!");
@@ -74,7 +82,7 @@ TEST_F(OutQueueTest, KeepsTheOrderOfCopiesAndReferences) {
 TEST_F(OutQueueTest, EmptyQueueIsDone) {
   queue_.AppendReference({}, MakeBody(""));
   EXPECT_TRUE(queue_.empty());
-  EXPECT_EQ(queue_.WriteTo(ends_[0]), OutQueue::WriteResult::kDone);
+  EXPECT_EQ(queue_.WriteTo(*transport_), Transport::Status::kOk);
 }
 
 // Scenario: the only owner of a body lets go of it while its bytes wait behind a full socket.
@@ -89,12 +97,12 @@ TEST_F(OutQueueTest, KeepsBodiesAliveUntilTheirLastByteIsTaken) {
     queue_.AppendReference(body->bytes(), body);
   }
   std::string received;
-  ASSERT_EQ(queue_.WriteTo(ends_[0]), OutQueue::WriteResult::kBlocked);
+  ASSERT_EQ(queue_.WriteTo(*transport_), Transport::Status::kBlocked);
   EXPECT_FALSE(watch.expired());
   while (!queue_.empty()) {
     EXPECT_FALSE(watch.expired());
     received += Receive();
-    queue_.WriteTo(ends_[0]);
+    queue_.WriteTo(*transport_);
   }
   EXPECT_TRUE(watch.expired());
   EXPECT_EQ(received + Receive(), text);
@@ -119,14 +127,14 @@ TEST_F(OutQueueTest, PartialWritesLoseNothing) {
       queue_.AppendReference(body->bytes(), body);
     }
     if (random() % 40 == 0) {
-      queue_.WriteTo(ends_[0]);
+      queue_.WriteTo(*transport_);
       received += Receive();
       ASSERT_EQ(queue_.bytes(), expected.size() - received.size());
     }
   }
   int writes = 0;
   while (!queue_.empty()) {
-    ASSERT_NE(queue_.WriteTo(ends_[0]), OutQueue::WriteResult::kFailed);
+    ASSERT_NE(queue_.WriteTo(*transport_), Transport::Status::kFailed);
     received += Receive();
     ++writes;
   }
@@ -141,7 +149,7 @@ TEST_F(OutQueueTest, ClosedSocketFails) {
   ends_[1] = ::open("/dev/null", O_RDONLY);
   const auto body = MakeBody("late");
   queue_.AppendReference(body->bytes(), body);
-  EXPECT_EQ(queue_.WriteTo(ends_[0]), OutQueue::WriteResult::kFailed);
+  EXPECT_EQ(queue_.WriteTo(*transport_), Transport::Status::kFailed);
   EXPECT_EQ(errno, EPIPE);
   queue_ = OutQueue();
 }

@@ -1,8 +1,8 @@
-// OutQueue: bytes on their way to one socket: small frames by copy, message bodies by reference.
+// OutQueue: bytes on their way to one transport: small frames by copy, message bodies by reference.
 //
 // Thread safety: its worker only.
-// Ownership: keeps every referenced body alive until its last byte was taken by the kernel.
-// Cost: no allocation once warm; one writev per kIovMax segments.
+// Ownership: keeps every referenced body alive until its last byte was taken by the transport.
+// Cost: no allocation once warm; one write per kIovMax segments.
 #pragma once
 
 #include <cstddef>
@@ -12,19 +12,18 @@
 #include <vector>
 
 #include "router/base/body.h"
+#include "router/transport/transport.h"
 
 namespace router {
 
 class OutQueue {
  public:
-  enum class WriteResult { kDone, kBlocked, kFailed };
-
   // Copies `bytes`. Neighbouring copies become one segment.
   void AppendCopy(std::span<const std::uint8_t> bytes);
   // Refers to `bytes`, which lie inside `body` (its headroom included).
   void AppendReference(std::span<const std::uint8_t> bytes, std::shared_ptr<const Body> body);
-  // Writes as much as the socket takes. kFailed leaves errno set.
-  WriteResult WriteTo(int socket);
+  // Writes as much as the transport takes: kOk when nothing is left.
+  Transport::Status WriteTo(Transport& transport);
 
   bool empty() const { return first_ == segments_.size(); }
   std::size_t bytes() const { return bytes_; }

@@ -1,0 +1,123 @@
+#include "router/transport/channel.h"
+
+#include <utility>
+
+#include "router/base/limits.h"
+
+namespace router {
+
+using boost::asio::ip::tcp;
+
+Channel::Channel(WorkerLoop& loop, Transport transport, WhenBlocked when_blocked)
+    : Flushable(loop), transport_(std::move(transport)), when_blocked_(when_blocked) {}
+
+Channel::~Channel() = default;
+
+void Channel::Start(std::span<const std::uint8_t> first_bytes) {
+  if (!first_bytes.empty()) OnBytes(first_bytes);
+  if (is_open_) WaitReadable();
+}
+
+void Channel::Close(std::string_view reason) {
+  if (!is_open_) return;
+  is_open_ = false;
+  stall_timer_.Cancel();
+  transport_.Close();
+  OnClosed(reason);
+}
+
+void Channel::WaitReadable() {
+  transport_.socket().async_wait(
+      tcp::socket::wait_read, [self = shared_from_this()](const boost::system::error_code& error) {
+        if (!self->is_open_) return;
+        if (error) {
+          self->Close(error.message());
+          return;
+        }
+        self->OnReadable();
+      });
+}
+
+void Channel::OnReadable() {
+  if (is_paused_ || (is_waiting_writable_ && when_blocked_ == WhenBlocked::kStopReading)) {
+    is_read_owed_ = true;
+    return;
+  }
+  Read();
+  if (is_open_) WaitReadable();
+}
+
+void Channel::ResumeReading() {
+  is_paused_ = false;
+  if (is_open_ && std::exchange(is_read_owed_, false)) WaitReadable();
+}
+
+// One read, then the others have their turn: what was begun on other connections is finished first.
+void Channel::Read() {
+  const std::span<std::uint8_t> buffer = loop().read_buffer();
+  const Transport::Outcome outcome = transport_.Read(buffer);
+  switch (outcome.status) {
+    case Transport::Status::kOk:
+      OnBytes(buffer.first(outcome.size));
+      return;
+    case Transport::Status::kBlocked:
+      return;
+    case Transport::Status::kClosed:
+      Close("closed by peer");
+      return;
+    case Transport::Status::kFailed:
+      Close(transport_.error());
+      return;
+  }
+}
+
+void Channel::OnWriteStalled() {
+  const auto alive = shared_from_this();
+  Close("it does not read what it is sent");
+}
+
+void Channel::WaitWritable() {
+  if (is_waiting_writable_) return;
+  is_waiting_writable_ = true;
+  loop().SetTimer(stall_timer_, loop().Now() + kWriteStallMax);
+  transport_.socket().async_wait(
+      tcp::socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
+        self->is_waiting_writable_ = false;
+        self->stall_timer_.Cancel();
+        if (!self->is_open_) return;
+        if (error) {
+          self->Close(error.message());
+          return;
+        }
+        self->MarkDirty();
+        if (!self->is_paused_) self->ResumeReading();
+      });
+}
+
+void Channel::Flush() {
+  if (!is_open_ || is_waiting_writable_) return;
+  const auto self = shared_from_this();
+  while (true) {
+    // What a full socket left over is no measure of what the protocol still has.
+    const bool is_leftover = !out_.empty();
+    if (!is_leftover) Gather();
+    if (!is_open_) return;
+    if (out_.empty()) break;
+    const bool may_have_more = is_leftover || out_.bytes() >= kWriteBatchBytes;
+    switch (out_.WriteTo(transport_)) {
+      case Transport::Status::kFailed:
+      case Transport::Status::kClosed:
+        Close(transport_.error());
+        return;
+      case Transport::Status::kBlocked:
+        WaitWritable();
+        return;
+      case Transport::Status::kOk:
+        break;
+    }
+    if (!may_have_more) break;
+  }
+  OnAllWritten();
+}
+
+}  // namespace router

@@ -1,0 +1,75 @@
+// Channel: one connection as its protocol sees it: bytes that come, and a queue of bytes to go.
+//
+// Reading: the transport becomes readable → one read into the worker's buffer → OnBytes(). Writing:
+// whoever has something to say calls MarkDirty(); at the end of the turn Gather() fills the queue,
+// which is written with as few system calls as it takes.
+// Thread safety: its worker only.
+// Ownership: held by shared_ptr; a pending wait on the socket keeps it alive until it is closed.
+// Failure: any error closes the channel; OnClosed() runs exactly once, and no callback after it. A
+// peer that takes no byte for kWriteStallMax is closed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "router/base/worker_loop.h"
+#include "router/transport/out_queue.h"
+#include "router/transport/transport.h"
+
+namespace router {
+
+class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
+ public:
+  ~Channel() override;
+
+  // Closes the socket now; what has not been written is lost. `reason` is for the log. Idempotent.
+  void Close(std::string_view reason);
+  bool is_open() const { return is_open_; }
+  const std::string& peer() const { return transport_.peer(); }
+
+ protected:
+  // What to do with input while output is stuck. A server stops reading: a client that makes it
+  // write and never reads pays with its own connection. A client reads on, or two of us facing each
+  // other could wait for ever.
+  enum class WhenBlocked : std::uint8_t { kStopReading, kReadOn };
+
+  Channel(WorkerLoop& loop, Transport transport, WhenBlocked when_blocked);
+
+  // Begins to read; `first_bytes` have been read from the transport before.
+  void Start(std::span<const std::uint8_t> first_bytes = {});
+  // Nothing more is read until Resume; what has been read is not taken back.
+  void PauseReading() { is_paused_ = true; }
+  void ResumeReading();
+  OutQueue& out() { return out_; }
+
+  // Bytes have come; they are gone after the call.
+  virtual void OnBytes(std::span<const std::uint8_t> bytes) = 0;
+  // Appends what there is to write to out(), until out().bytes() reaches kWriteBatchBytes.
+  virtual void Gather() = 0;
+  // Everything was written.
+  virtual void OnAllWritten() {}
+  // Exactly once, from Close().
+  virtual void OnClosed(std::string_view reason) = 0;
+
+ private:
+  void Flush() final;
+  void WaitReadable();
+  void WaitWritable();
+  void OnReadable();
+  void Read();
+  void OnWriteStalled();
+
+  Transport transport_;
+  OutQueue out_;
+  bool is_open_ = true;
+  bool is_waiting_writable_ = false;
+  bool is_paused_ = false;
+  bool is_read_owed_ = false;  // readable, but not read then
+  const WhenBlocked when_blocked_;
+  MemberTimer<Channel, &Channel::OnWriteStalled> stall_timer_{*this};  // while waiting to write
+};
+
+}  // namespace router
