@@ -1,8 +1,6 @@
 #include "router/ingress/grpc_stream.h"
 
-#include <cassert>
-#include <utility>
-#include <variant>
+#include <string>
 
 #include "router/base/limits.h"
 #include "router/otlp/export_response.h"
@@ -15,20 +13,15 @@ Verdict ProtocolError(GrpcCode code, std::string message) {
   return Rejection(code, RejectIndex(RejectReason::kProtocol), std::move(message));
 }
 
-Verdict TooLarge(std::size_t limit_bytes) {
-  return Rejection(GrpcCode::kResourceExhausted, RejectIndex(RejectReason::kTooLarge),
-                   "the request is larger than " + std::to_string(limit_bytes) +
-                       " bytes (after decompression); send smaller batches or raise "
-                       "max_recv_msg_size_mib");
-}
-
 }  // namespace
 
 GrpcStream::GrpcStream(IngressContext& context, ServerStream& stream)
-    : context_(context), stream_(stream), body_(context.memory) {}
+    : context_(context),
+      stream_(stream),
+      intake_(context, *this,
+              {.bytes_max = context.options.request_bytes_max, .key = "max_recv_msg_size_mib"}) {}
 
 GrpcStream::~GrpcStream() {
-  assert(call_ == nullptr);
   if (state_ == State::kWatching) context_.health.Unwatch(stream_);  // ended by the server
 }
 
@@ -51,7 +44,7 @@ void GrpcStream::OnHeadersEnd() {
       return;
     case Route::kHealthCheck:
     case Route::kHealthWatch:
-      reader_.emplace(body_, kHealthRequestBytesMax);
+      reader_.emplace(intake_.body(), kHealthRequestBytesMax);
       return;
     case Route::kUnknown:
       Fail(GrpcCode::kUnimplemented,
@@ -63,37 +56,25 @@ void GrpcStream::OnHeadersEnd() {
 // ---- export ------------------------------------------------------------------------------------
 
 void GrpcStream::BeginExport() {
-  LedgerColumn& requests = context_.forwarder.ledger().requests;
-  requests.received.Add();
-  requests.in_flight.Add();
-  is_counted_ = true;
+  intake_.Count();
   if (head_.is_json_grpc) {
-    EndEarly(ProtocolError(GrpcCode::kUnimplemented, "only application/grpc+proto is served"));
+    intake_.EndEarly(
+        ProtocolError(GrpcCode::kUnimplemented, "only application/grpc+proto is served"));
     return;
   }
-  if (head_.encoding == Encoding::kUnsupported) {
-    EndEarly(ProtocolError(GrpcCode::kUnimplemented,
-                           "grpc-encoding is not supported; use identity or gzip"));
+  if (!head_.encoding.has_value()) {
+    intake_.EndEarly(ProtocolError(
+        GrpcCode::kUnimplemented,
+        "grpc-encoding is not supported; use one of " + std::string(AcceptedEncodings())));
     return;
   }
   if (head_.has_bad_timeout) {
-    EndEarly(ProtocolError(GrpcCode::kInternal, "grpc-timeout is malformed"));
+    intake_.EndEarly(ProtocolError(GrpcCode::kInternal, "grpc-timeout is malformed"));
     return;
   }
-  const milliseconds budget = RequestBudget(head_.timeout, context_.options.deadline);
-  if (budget <= milliseconds(0)) {
-    EndEarly(Expiry("the deadline had passed when the request arrived"));
-    return;
+  if (intake_.Begin(head_.timeout)) {
+    reader_.emplace(intake_.body(), context_.options.request_bytes_max);
   }
-  is_entered_ = context_.forwarder.admission().TryEnter(budget);
-  if (!is_entered_) {
-    EndEarly(context_.forwarder.Refuse(RefuseReason::kOverload,
-                                       "more arrives than can be taken in time"));
-    return;
-  }
-  deadline_ = context_.loop.Now() + budget;
-  context_.loop.SetTimer(timer_, deadline_);
-  reader_.emplace(body_, context_.options.request_bytes_max);
 }
 
 void GrpcStream::OnData(std::span<const std::uint8_t> bytes) {
@@ -106,11 +87,11 @@ void GrpcStream::OnBadFrame(GrpcMessageReader::Status status) {
   Verdict verdict;
   switch (status) {
     case GrpcMessageReader::Status::kTooLarge:
-      verdict = is_export() ? TooLarge(context_.options.request_bytes_max)
+      verdict = is_export() ? intake_.TooLarge()
                             : ProtocolError(GrpcCode::kResourceExhausted, "not a health request");
       break;
     case GrpcMessageReader::Status::kNoMemory:
-      verdict = context_.forwarder.Refuse(RefuseReason::kOverload, "the memory budget is full");
+      verdict = intake_.NoMemory();
       break;
     case GrpcMessageReader::Status::kSecondMessage:
       verdict = ProtocolError(GrpcCode::kInternal, "bytes after the one message of a unary call");
@@ -127,7 +108,7 @@ void GrpcStream::OnBadFrame(GrpcMessageReader::Status status) {
       break;
   }
   if (is_export()) {
-    EndEarly(verdict);
+    intake_.EndEarly(verdict);
   } else {
     Fail(verdict.code, verdict.message);
   }
@@ -137,82 +118,22 @@ void GrpcStream::OnRequestEnd() {
   if (state_ != State::kReading) return;
   if (const auto status = reader_->Finish(); status != GrpcMessageReader::Status::kOk) {
     OnBadFrame(status);
-  } else if (is_export()) {
-    EndExport();
-  } else {
+  } else if (!is_export()) {
     EndHealth();
+  } else if (!reader_->is_compressed()) {
+    state_ = State::kWaiting;
+    intake_.End(Compression::kNone);
+  } else if (*head_.encoding == Compression::kNone) {
+    intake_.EndEarly(ProtocolError(
+        GrpcCode::kInternal, "the compressed flag is set but grpc-encoding names no compression"));
+  } else {
+    state_ = State::kWaiting;
+    intake_.End(*head_.encoding);
   }
-}
-
-void GrpcStream::EndExport() {
-  timer_.Cancel();
-  LeaveAdmission(true);
-  if (reader_->is_compressed()) {
-    Body plain(context_.memory);
-    if (!Inflate(&plain)) return;
-    body_ = std::move(plain);
-  }
-  state_ = State::kForwarding;
-  auto started = context_.forwarder.Start(std::move(body_), deadline_, *this);
-  if (const Verdict* verdict = std::get_if<Verdict>(&started)) {
-    EndEarly(*verdict);
-    return;
-  }
-  is_counted_ = false;  // the call books it from here on
-  call_ = std::get<ExportCall*>(started);
-}
-
-bool GrpcStream::Inflate(Body* plain) {
-  if (head_.encoding != Encoding::kGzip) {
-    EndEarly(ProtocolError(GrpcCode::kInternal,
-                           "the compressed flag is set but grpc-encoding names no compression"));
-    return false;
-  }
-  const std::size_t limit = context_.options.request_bytes_max;
-  const auto error = context_.codec.Inflate(Compression::kGzip, body_.bytes(),
-                                            {.output_bytes_max = limit}, *plain);
-  if (!error.has_value()) return true;
-  switch (*error) {
-    case InflateError::kTooLarge:
-    case InflateError::kRatio:
-      EndEarly(TooLarge(limit));
-      break;
-    case InflateError::kNoMemory:
-      EndEarly(context_.forwarder.Refuse(RefuseReason::kOverload, "the memory budget is full"));
-      break;
-    case InflateError::kMalformed:
-    case InflateError::kTruncated:
-      EndEarly(Rejection(GrpcCode::kInvalidArgument, RejectIndex(RejectReason::kMalformed),
-                         "the gzip data of the request is damaged"));
-      break;
-  }
-  return false;
-}
-
-void GrpcStream::OnDeadline() {
-  EndEarly(Expiry("the request did not arrive within its deadline"));
 }
 
 void GrpcStream::OnVerdict(const Verdict& verdict) {
-  call_ = nullptr;
-  Answer(verdict);
-}
-
-void GrpcStream::LeaveAdmission(bool is_whole) {
-  if (std::exchange(is_entered_, false)) context_.forwarder.admission().Leave(is_whole);
-}
-
-void GrpcStream::EndEarly(const Verdict& verdict) {
-  LeaveAdmission(false);
-  is_counted_ = false;
-  BookRequest(verdict, context_.forwarder.ledger().requests);
-  Answer(verdict);
-}
-
-void GrpcStream::Answer(const Verdict& verdict) {
   state_ = State::kDone;
-  timer_.Cancel();
-  body_.Reset();
   if (verdict.code == GrpcCode::kOk) {
     stream_.RespondMessage(SerializeExportResponse(verdict.partial));
     return;
@@ -226,19 +147,11 @@ void GrpcStream::Answer(const Verdict& verdict) {
        .message = std::string_view(verdict.message).substr(0, kErrorMessageBytesMax),
        .details = details,
        .accept_encoding =
-           verdict.code == GrpcCode::kUnimplemented ? kAcceptedEncodings : std::string_view()});
+           verdict.code == GrpcCode::kUnimplemented ? AcceptedEncodings() : std::string_view()});
 }
 
 void GrpcStream::OnReset() {
-  timer_.Cancel();
-  LeaveAdmission(false);
-  if (call_ != nullptr) {
-    context_.forwarder.Cancel(*std::exchange(call_, nullptr));
-  } else if (is_counted_) {
-    LedgerColumn& requests = context_.forwarder.ledger().requests;
-    requests.in_flight.Subtract();
-    requests.cancelled.Add();
-  }
+  intake_.Cancel();
   if (state_ == State::kWatching) context_.health.Unwatch(stream_);
   state_ = State::kDone;
 }
@@ -246,7 +159,7 @@ void GrpcStream::OnReset() {
 // ---- health ------------------------------------------------------------------------------------
 
 void GrpcStream::EndHealth() {
-  const auto service = HealthService::ParseService(body_.bytes());
+  const auto service = HealthService::ParseService(intake_.body().bytes());
   if (!service.has_value() || reader_->is_compressed()) {
     Fail(GrpcCode::kInvalidArgument, "not a plain HealthCheckRequest");
     return;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "router/base/log.h"
+#include "router/ingress/grpc_stream.h"
 
 namespace router {
 

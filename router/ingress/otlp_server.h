@@ -12,7 +12,7 @@
 
 #include "router/base/log.h"
 #include "router/http2/server_connection.h"
-#include "router/ingress/grpc_stream.h"
+#include "router/ingress/ingress_context.h"
 
 namespace router {
 

@@ -1,5 +1,7 @@
 #include "router/ingress/request_head.h"
 
+#include <string>
+
 #include "router/http2/grpc_header.h"
 
 namespace router {
@@ -14,12 +16,21 @@ Route RouteOf(std::string_view path) {
   return Route::kUnknown;
 }
 
-Encoding EncodingOf(std::string_view value) {
-  if (value == "identity") return Encoding::kIdentity;
-  return value == "gzip" ? Encoding::kGzip : Encoding::kUnsupported;
-}
-
 }  // namespace
+
+std::string_view AcceptedEncodings() {
+  static const std::string names = [] {
+    std::string list(NameOf(Compression::kNone));
+    for (const Compression compression :
+         {Compression::kGzip, Compression::kZlib, Compression::kZstd, Compression::kSnappy,
+          Compression::kLz4}) {
+      const std::string_view name = NameOf(compression);
+      if (CompressionFrom(name) == compression) list.append(",").append(name);
+    }
+    return list;
+  }();
+  return names;
+}
 
 void RequestHead::Add(std::string_view name, std::string_view value) {
   if (name == ":path") {
@@ -32,7 +43,7 @@ void RequestHead::Add(std::string_view name, std::string_view value) {
     is_grpc = rest.empty() || rest[0] == '+' || rest[0] == ';';
     is_json_grpc = is_grpc && rest.starts_with('+') && !rest.starts_with("+proto");
   } else if (name == "grpc-encoding") {
-    encoding = EncodingOf(value);
+    encoding = CompressionFrom(value);
   } else if (name == "grpc-timeout") {
     timeout = ParseGrpcTimeout(value);
     has_bad_timeout = !timeout.has_value();

@@ -1,4 +1,4 @@
-// RequestHead: what the headers of one request say, as far as it matters here.
+// RequestHead: what the headers of one gRPC request say, as far as it matters here.
 //
 // Thread safety: a value. Nothing refers into the header block after Add() returns.
 #pragma once
@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "router/base/clock.h"
+#include "router/codec/compression.h"
 
 namespace router {
 
@@ -19,16 +20,15 @@ enum class Route : std::uint8_t {
   kHealthWatch,
 };
 
-enum class Encoding : std::uint8_t { kIdentity, kGzip, kUnsupported };
-// For grpc-accept-encoding.
-inline constexpr std::string_view kAcceptedEncodings = "identity,gzip";
+// For grpc-accept-encoding: every name that we take, separated by commas. Valid for ever.
+std::string_view AcceptedEncodings();
 
 struct RequestHead {
   Route route = Route::kUnknown;
   bool is_post = false;
   bool is_grpc = false;       // content-type application/grpc, or with a +suffix or ;parameter
   bool is_json_grpc = false;  // application/grpc+json and other codecs than proto
-  Encoding encoding = Encoding::kIdentity;
+  std::optional<Compression> encoding = Compression::kNone;  // nothing: one we do not take
   std::optional<milliseconds> timeout;
   bool has_bad_timeout = false;
 

@@ -1,0 +1,166 @@
+#include "router/ingress/export_intake.h"
+
+#include <algorithm>
+#include <cassert>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace router {
+namespace {
+
+constexpr std::size_t kFirstBytes = 64 * 1024;
+constexpr std::size_t kGrowth = 8;  // while small: few copies for the usual request
+constexpr std::size_t kFastGrowthMax = 1024 * 1024;
+
+}  // namespace
+
+ExportIntake::ExportIntake(IngressContext& context, ExportSink& face, const BodyLimit& limit)
+    : context_(context), face_(face), limit_(limit), body_(context.memory) {}
+
+ExportIntake::~ExportIntake() { assert(call_ == nullptr); }
+
+void ExportIntake::Count() {
+  assert(state_ == State::kNew);
+  LedgerColumn& requests = context_.forwarder.ledger().requests;
+  requests.received.Add();
+  requests.in_flight.Add();
+  is_counted_ = true;
+  state_ = State::kCounted;
+}
+
+bool ExportIntake::Begin(std::optional<milliseconds> timeout) {
+  assert(state_ == State::kCounted);
+  const milliseconds budget = RequestBudget(timeout, context_.options.deadline);
+  if (budget <= milliseconds(0)) {
+    EndEarly(Expiry("the deadline had passed when the request arrived"));
+    return false;
+  }
+  is_entered_ = context_.forwarder.admission().TryEnter(budget);
+  if (!is_entered_) {
+    EndEarly(context_.forwarder.Refuse(RefuseReason::kOverload,
+                                       "more arrives than can be taken in time"));
+    return false;
+  }
+  deadline_ = context_.loop.Now() + budget;
+  context_.loop.SetTimer(timer_, deadline_);
+  state_ = State::kReading;
+  return true;
+}
+
+void ExportIntake::Append(std::span<const std::uint8_t> bytes) {
+  if (state_ != State::kReading || bytes.empty()) return;
+  const std::size_t needed = body_.size() + bytes.size();
+  if (needed > limit_.bytes_max) {
+    EndEarly(TooLarge());
+    return;
+  }
+  if (needed > body_.capacity()) {
+    const std::size_t growth = body_.capacity() < kFastGrowthMax ? kGrowth : 2;
+    const std::size_t wanted =
+        std::min(limit_.bytes_max, std::max({needed, kFirstBytes, growth * body_.capacity()}));
+    if (!body_.Reserve(wanted) && !body_.Reserve(needed)) {
+      EndEarly(NoMemory());
+      return;
+    }
+  }
+  [[maybe_unused]] const bool is_appended = body_.Append(bytes);
+  assert(is_appended);
+}
+
+void ExportIntake::End(Compression compression) {
+  if (state_ != State::kReading) return;
+  timer_.Cancel();
+  LeaveAdmission(true);
+  if (compression != Compression::kNone && !Inflate(compression)) return;
+  state_ = State::kForwarding;
+  auto started = context_.forwarder.Start(std::move(body_), deadline_, *this);
+  if (const Verdict* verdict = std::get_if<Verdict>(&started)) {
+    EndEarly(*verdict);
+    return;
+  }
+  is_counted_ = false;  // the call books it from here on
+  call_ = std::get<ExportCall*>(started);
+}
+
+bool ExportIntake::Inflate(Compression compression) {
+  Body plain(context_.memory);
+  const auto error = context_.codec.Inflate(compression, body_.bytes(),
+                                            {.output_bytes_max = limit_.bytes_max}, plain);
+  if (!error.has_value()) {
+    body_ = std::move(plain);
+    return true;
+  }
+  switch (*error) {
+    case InflateError::kTooLarge:
+    case InflateError::kRatio:
+      EndEarly(TooLarge());
+      break;
+    case InflateError::kNoMemory:
+      EndEarly(NoMemory());
+      break;
+    case InflateError::kMalformed:
+    case InflateError::kTruncated:
+      EndEarly(
+          Rejection(GrpcCode::kInvalidArgument, RejectIndex(RejectReason::kMalformed),
+                    "the " + std::string(NameOf(compression)) + " data of the request is damaged"));
+      break;
+  }
+  return false;
+}
+
+Verdict ExportIntake::TooLarge() const {
+  return Rejection(GrpcCode::kResourceExhausted, RejectIndex(RejectReason::kTooLarge),
+                   "the request is larger than " + std::to_string(limit_.bytes_max) +
+                       " bytes (after decompression); send smaller batches or raise " +
+                       std::string(limit_.key));
+}
+
+Verdict ExportIntake::NoMemory() {
+  return context_.forwarder.Refuse(RefuseReason::kOverload, "the memory budget is full");
+}
+
+void ExportIntake::OnDeadline() {
+  EndEarly(Expiry("the request did not arrive within its deadline"));
+}
+
+void ExportIntake::OnVerdict(const Verdict& verdict) {
+  call_ = nullptr;
+  Finish(verdict);
+}
+
+void ExportIntake::LeaveAdmission(bool is_whole) {
+  if (std::exchange(is_entered_, false)) context_.forwarder.admission().Leave(is_whole);
+}
+
+void ExportIntake::EndEarly(const Verdict& verdict) {
+  assert(is_counted_);
+  LeaveAdmission(false);
+  is_counted_ = false;
+  BookRequest(verdict, context_.forwarder.ledger().requests);
+  Finish(verdict);
+}
+
+void ExportIntake::Finish(const Verdict& verdict) {
+  state_ = State::kDone;
+  timer_.Cancel();
+  body_.Reset();
+  face_.OnVerdict(verdict);
+}
+
+void ExportIntake::Cancel() {
+  if (state_ == State::kDone) return;
+  state_ = State::kDone;
+  timer_.Cancel();
+  LeaveAdmission(false);
+  body_.Reset();
+  if (call_ != nullptr) {
+    context_.forwarder.Cancel(*std::exchange(call_, nullptr));
+  } else if (std::exchange(is_counted_, false)) {
+    LedgerColumn& requests = context_.forwarder.ledger().requests;
+    requests.in_flight.Subtract();
+    requests.cancelled.Add();
+  }
+}
+
+}  // namespace router

@@ -1,0 +1,95 @@
+// ExportIntake: one export request from its last header to its verdict, whatever carries it.
+//
+// The face (GrpcStream, HttpStream) reads headers and framing, fills body(), and turns the verdict
+// into an answer. In between everything is the same for all: counting in the ledger, deadline,
+// admission, limits, decompression, forwarding.
+//
+//   Count() ─► Begin() ─► body() grows ─► End() ─► OnVerdict()
+//      └──────────┴───────────┴─────────────┴─ EndEarly(), the deadline or Cancel() may end it
+//
+// Order of refusal, cheapest first: what the headers say, memory, the body as it grows, then its
+// decompression, then its content. What is refused early costs nobody else anything.
+// Thread safety: its worker only.
+// Invariants: after Count() the ledger holds the request as in flight until exactly one of
+// OnVerdict() and Cancel(). Before Count() there is nothing to end.
+// Ownership: its face's; an export call in flight outlives it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "router/base/body.h"
+#include "router/base/timer_wheel.h"
+#include "router/codec/compression.h"
+#include "router/forward/forwarder.h"
+#include "router/ingress/ingress_context.h"
+
+namespace router {
+
+// What a face of the router accepts, and how its key is called when a client exceeds it.
+struct BodyLimit {
+  std::size_t bytes_max = 0;  // also after decompression (rules GS-02, HS-07)
+  std::string_view key = {};  // outlives the request
+};
+
+class ExportIntake final : private ExportSink {
+ public:
+  // `face` hears the verdict: exactly once, perhaps from inside a call below, unless Cancel() came
+  // first. It may destroy neither itself nor the intake then.
+  ExportIntake(IngressContext& context, ExportSink& face, const BodyLimit& limit);
+  ~ExportIntake();
+  ExportIntake(const ExportIntake&) = delete;
+  ExportIntake& operator=(const ExportIntake&) = delete;
+
+  // The request is one of ours: from here on it is in the ledger.
+  void Count();
+  // The headers are complete and well-formed; `timeout` is the client's. The one place where a
+  // request is refused before its body is read: deadline, admission. True: the body may come.
+  bool Begin(std::optional<milliseconds> timeout);
+  // Bytes as they arrive, for a face without framing of its own. Ends the request when they are too
+  // many or there is no memory.
+  void Append(std::span<const std::uint8_t> bytes);
+  // The body is whole: inflates it and sends it on.
+  void End(Compression compression);
+  // A fault that the face found: booked, and given to the face as the verdict.
+  void EndEarly(const Verdict& verdict);
+  // The client has gone. No verdict follows. Does nothing when there was one.
+  void Cancel();
+
+  // For a face that reads the body itself, while is_reading().
+  Body& body() { return body_; }
+  bool is_reading() const { return state_ == State::kReading; }
+  bool is_done() const { return state_ == State::kDone; }
+  Verdict TooLarge() const;
+  Verdict NoMemory();
+
+ private:
+  enum class State : std::uint8_t {
+    kNew,         // not counted
+    kCounted,     // its headers are being judged
+    kReading,     // the body arrives; the timer runs
+    kForwarding,  // whole; the forwarder's
+    kDone,        // the face has the verdict, or needs none
+  };
+
+  [[nodiscard]] bool Inflate(Compression compression);
+  void OnDeadline();
+  void OnVerdict(const Verdict& verdict) override;
+  void LeaveAdmission(bool is_whole);
+  void Finish(const Verdict& verdict);
+
+  IngressContext& context_;
+  ExportSink& face_;
+  const BodyLimit limit_;
+  State state_ = State::kNew;
+  bool is_entered_ = false;  // admission waits for the rest of it
+  bool is_counted_ = false;  // the ledger holds it as in flight on our account, not on a call's
+  Body body_;
+  TimePoint deadline_{};
+  ExportCall* call_ = nullptr;
+  MemberTimer<ExportIntake, &ExportIntake::OnDeadline> timer_{*this};  // while the body arrives
+};
+
+}  // namespace router
