@@ -24,14 +24,15 @@ LAYERS = {
     "ring": BASE,
     "otlp": BASE,
     "codec": BASE,
+    "auth": BASE,
     "transport": BASE,
     "http2": BASE | {"transport"},
     "backend": ABOVE_WIRE,
     "routing": ABOVE_WIRE | {"ring", "backend"},
     "forward": ABOVE_WIRE | {"ring", "backend", "routing"},
-    "ingress": ABOVE_WIRE | {"ring", "backend", "routing", "forward"},
+    "ingress": ABOVE_WIRE | {"auth", "ring", "backend", "routing", "forward"},
     "admin": ABOVE_WIRE | {"ring", "backend", "routing", "forward"},
-    "app": BASE | WIRE | {"backend", "routing", "forward", "ingress", "admin", "resolver"},
+    "app": BASE | WIRE | {"backend", "routing", "forward", "ingress", "admin", "auth", "resolver"},
 }
 HOT_FOLDERS = {"http2", "transport", "otlp", "forward", "backend", "ring"}
 SOURCE_ROOTS = ("router", "resolver", "tests", "bench")

@@ -1,0 +1,109 @@
+#include "router/auth/htpasswd.h"
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include <memory>
+
+#include "router/auth/apache_md5.h"
+
+namespace router {
+namespace {
+
+constexpr std::string_view kApacheMd5 = "$apr1$";
+constexpr std::string_view kSha = "{SHA}";
+constexpr std::string_view kSaltedSha = "{SSHA}";
+
+bool IsSame(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string Sha1(const std::string& text) {
+  std::string digest(SHA_DIGEST_LENGTH, '\0');
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+             EVP_sha1(), nullptr);
+  return digest;
+}
+
+// Standard base64; empty when it is none.
+std::string FromBase64(std::string_view text) {
+  std::string bytes(text.size() / 4 * 3 + 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) return {};
+  bytes.resize(static_cast<std::size_t>(size));
+  for (std::size_t i = text.size(); i > 0 && text[i - 1] == '=' && !bytes.empty(); --i) {
+    bytes.pop_back();
+  }
+  return bytes;
+}
+
+bool MatchSha(std::string_view encoded, std::string_view password) {
+  const std::string bytes = FromBase64(encoded);
+  if (bytes.size() < SHA_DIGEST_LENGTH) return false;
+  const std::string salt = bytes.substr(SHA_DIGEST_LENGTH);
+  return IsSame(Sha1(std::string(password) + salt),
+                std::string_view(bytes).substr(0, SHA_DIGEST_LENGTH));
+}
+
+bool MatchApacheMd5(std::string_view hash, std::string_view password) {
+  const std::string_view rest = hash.substr(kApacheMd5.size());
+  const std::size_t end = rest.find('$');
+  if (end == std::string_view::npos) return false;
+  return IsSame(ApacheMd5(password, rest.substr(0, end)), rest.substr(end + 1));
+}
+
+bool MatchCrypt(const std::string& hash, std::string_view password) {
+  if (password.find('\0') != std::string_view::npos) return false;
+  const auto scratch = std::make_unique<crypt_data>();
+  const char* result = ::crypt_r(std::string(password).c_str(), hash.c_str(), scratch.get());
+  return result != nullptr && IsSame(result, hash);
+}
+
+bool MatchHash(const std::string& hash, std::string_view password) {
+  const std::string_view view = hash;
+  if (view.starts_with(kApacheMd5)) return MatchApacheMd5(view, password);
+  if (view.starts_with(kSaltedSha)) return MatchSha(view.substr(kSaltedSha.size()), password);
+  if (view.starts_with(kSha)) return MatchSha(view.substr(kSha.size()), password);
+  if (view.starts_with('$')) return MatchCrypt(hash, password);
+  return IsSame(view, password);
+}
+
+std::string_view Trimmed(std::string_view line) {
+  constexpr std::string_view kSpace = " \t\r";
+  const std::size_t begin = line.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return line.substr(begin, line.find_last_not_of(kSpace) - begin + 1);
+}
+
+}  // namespace
+
+Result<Htpasswd> Htpasswd::Parse(std::string_view text) {
+  Htpasswd parsed;
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = Trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.starts_with('#')) continue;
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || colon == 0 || colon + 1 == line.size()) {
+      return Failure("line " + std::to_string(number) + " is not user:hash");
+    }
+    parsed.hashes_.insert_or_assign(std::string(line.substr(0, colon)),
+                                    std::string(line.substr(colon + 1)));
+  }
+  if (parsed.hashes_.empty()) return Failure("there is no user in it");
+  return parsed;
+}
+
+bool Htpasswd::Match(std::string_view user, std::string_view password) const {
+  const auto found = hashes_.find(std::string(user));
+  const bool is_known = found != hashes_.end();
+  return MatchHash(is_known ? found->second : hashes_.begin()->second, password) && is_known;
+}
+
+}  // namespace router

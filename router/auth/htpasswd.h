@@ -1,0 +1,32 @@
+// Htpasswd: users and their password hashes, as Apache's htpasswd writes them.
+//
+// Takes bcrypt ($2a$, $2b$, $2y$), SHA-crypt ($5$, $6$), MD5 ($apr1$, $1$), {SHA} and {SSHA};
+// anything else is a password in plain text, as for the Collector's basicauth.
+// Thread safety: immutable after Parse(); Match() any thread.
+// Cost: Match() takes what the hash asks for; bcrypt of cost 10 about 60 ms.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "router/base/result.h"
+
+namespace router {
+
+class Htpasswd {
+ public:
+  // One `user:hash` a line; empty lines and those that begin with # are skipped; the last line of a
+  // user wins. An error names the line, never its content.
+  static Result<Htpasswd> Parse(std::string_view text);
+
+  // A user that is not known costs as much as one that is.
+  bool Match(std::string_view user, std::string_view password) const;
+  bool operator==(const Htpasswd&) const = default;
+  std::size_t size() const { return hashes_.size(); }
+
+ private:
+  std::unordered_map<std::string, std::string> hashes_;
+};
+
+}  // namespace router
