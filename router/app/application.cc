@@ -84,17 +84,19 @@ Application::Application(Config config, std::string version)
 }
 
 Application::~Application() {
+  verifier_.Stop();  // it posts to the workers
   for (const auto& worker : workers_) worker->Stop();
 }
 
 Result<void> Application::Start() {
   files_ = RaiseFileLimit();
   const std::uint32_t count = config_.workers != 0 ? config_.workers : AvailableCpus();
-  const WorkerOptions options = ToWorkerOptions(config_, telemetry_.version);
+  if (Result<void> loaded = LoadAuth(config_); !loaded) return loaded;
+  const WorkerOptions options = MakeWorkerOptions();
   WorkerListener& self = *this;
   std::vector<ListenerTarget> targets;
   for (std::uint32_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, budget_, options, self));
+    workers_.push_back(std::make_unique<Worker>(i, budget_, verifier_, options, self));
     targets.push_back(workers_.back()->Target());
     telemetry_.workers.push_back({.ledger = &workers_.back()->ledger(),
                                   .connections = targets.back().connection_count,
@@ -185,6 +187,14 @@ void Application::TakeReload(const ConfigReport& report) {
   for (const Fault& warning : report.warnings) spdlog::warn("reload: {}", ToText(warning));
   for (const Fault& fault : report.faults) spdlog::error("reload: {}", ToText(fault));
   stats.is_last_good = report.config.has_value();
+  if (report.config) {
+    if (const Result<void> loaded = LoadAuth(*report.config); !loaded) {
+      ++stats.invalid;
+      stats.is_last_good = false;
+      spdlog::error("reload: {}; the running configuration stays", loaded.error().message);
+      return;
+    }
+  }
   if (!report.config) {
     ++stats.invalid;
     spdlog::error("reload: {} errors; the running configuration stays", report.faults.size());
@@ -212,7 +222,7 @@ void Application::Apply(const Config& config) {
   listener_->SetConnectionsMax(ConnectionsMax(config_, files_));
   telemetry_.without_type_suffix = config_.metrics.without_type_suffix;
   telemetry_.without_units = config_.metrics.without_units;
-  const WorkerOptions options = ToWorkerOptions(config_, telemetry_.version);
+  const WorkerOptions options = MakeWorkerOptions();
   for (const auto& worker : workers_) worker->SetOptions(options);
   if (config_.ring != former.ring) {
     updater_->SetRingOptions(ToRingOptions(config_.ring),
@@ -227,11 +237,36 @@ void Application::Apply(const Config& config) {
   }
 }
 
+WorkerOptions Application::MakeWorkerOptions() const {
+  WorkerOptions options = ToWorkerOptions(config_, telemetry_.version);
+  options.ingress.auth = grpc_auth_.policy();
+  if (backend_auth_.header()) options.backend.headers.push_back(*backend_auth_.header());
+  return options;
+}
+
+// All or nothing: what fails must not leave half of a configuration behind.
+Result<void> Application::LoadAuth(const Config& config) {
+  ReceiverAuth grpc = grpc_auth_;
+  Result<void> loaded = grpc.Load(config.receiver.auth, config.auth_rotation.grace, Clock::now());
+  if (loaded) loaded = backend_auth_.Load(config.exporter.auth);
+  if (loaded) grpc_auth_ = std::move(grpc);
+  return loaded;
+}
+
+void Application::PollAuth() {
+  const bool has_grpc_changed = grpc_auth_.Poll(Clock::now());
+  const bool has_backend_changed = backend_auth_.Poll();
+  if (!has_grpc_changed && !has_backend_changed) return;
+  const WorkerOptions options = MakeWorkerOptions();
+  for (const auto& worker : workers_) worker->SetOptions(options);
+}
+
 // ---- health ------------------------------------------------------------------------------------
 
 void Application::Beat() {
   for (const auto& worker : workers_) worker->Ping();
   TrimWhenIdle();
+  PollAuth();
   beat_timer_.expires_after(kBeat);
   beat_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) Beat();

@@ -19,6 +19,7 @@
 
 #include "router/admin/http_server.h"
 #include "router/admin/telemetry.h"
+#include "router/app/auth_sources.h"
 #include "router/app/config_report.h"
 #include "router/app/discovery.h"
 #include "router/app/worker.h"
@@ -50,6 +51,9 @@ class Application final : private WorkerListener {
   void OnBackendState(std::size_t worker, std::string name, bool is_ready) override;
   void OnBackends(std::size_t worker, Telemetry::BackendList backends) override;
   void Publish(std::shared_ptr<const RoutingTable> table);
+  Result<void> LoadAuth(const Config& config);
+  void PollAuth();
+  WorkerOptions MakeWorkerOptions() const;
   void TakeReload(const ConfigReport& report);
   void Apply(const Config& config);
   std::unique_ptr<Discovery> NewDiscovery();
@@ -69,6 +73,9 @@ class Application final : private WorkerListener {
   Config config_;
   boost::asio::io_context control_{1};
   MemoryBudget budget_;
+  CredentialVerifier verifier_;
+  ReceiverAuth grpc_auth_;
+  ExporterAuth backend_auth_;
   Telemetry telemetry_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<TableUpdater> updater_;

@@ -7,12 +7,14 @@
 // Invariant: a default here equals the default in the key table (config_keys.h); a test holds
 // both.
 //
-// Headers for backends may carry credentials: never print `Exporter::headers`.
+// Headers for backends may carry credentials: never print `Exporter::headers`, nor of `Auth` more
+// than its id.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -33,12 +35,28 @@ struct Config {
     bool operator==(const Address&) const = default;
   };
 
+  // `extensions.bearertokenauth` or `extensions.basicauth`: who is let in, or as whom we go to
+  // backends. Secrets.
+  struct Auth {
+    enum class Kind { kBearer, kBasicServer, kBasicClient };
+    std::string id;  // as in the file
+    Kind kind = Kind::kBearer;
+    std::string header = "authorization";  // kBearer; lower case
+    std::string scheme = "Bearer";         // kBearer; "": the token stands alone
+    std::vector<std::string> tokens;       // kBearer, without a file
+    std::string file;                      // kBearer: of tokens; kBasicServer: of users
+    std::string users;                     // kBasicServer: as in the file
+    std::string user, user_file, password, password_file;  // kBasicClient; files win
+    bool operator==(const Auth&) const = default;
+  };
+
   // OTLP/gRPC from clients: `receivers.otlp.protocols.grpc`.
   struct Receiver {
     std::string id = "otlp";  // as in the file; the `receiver` label of the metrics
     Address endpoint{"localhost", 4317};
     std::size_t request_bytes_max = std::size_t{64} << 20;  // counted after decompression
     std::uint32_t concurrent_streams_max = 1000;            // per connection
+    std::optional<Auth> auth = {};
     bool operator==(const Receiver&) const = default;
   };
 
@@ -49,6 +67,7 @@ struct Config {
     Compression compression = Compression::kGzip;
     // Sent with every request; lower-case valid names, no name twice, order of the file. Secrets.
     std::vector<std::pair<std::string, std::string>> headers;
+    std::optional<Auth> auth = {};
     bool operator==(const Exporter&) const = default;
   };
 
@@ -106,6 +125,12 @@ struct Config {
     bool operator==(const Backend&) const = default;
   };
 
+  // `spanring.auth`
+  struct AuthRotation {
+    Milliseconds grace{60'000};  // how long a secret is still good after it left its file
+    bool operator==(const AuthRotation&) const = default;
+  };
+
   struct Drain {
     Milliseconds delay{5000};     // still serving, already not ready
     Milliseconds timeout{30000};  // after the delay: end of patience with running requests
@@ -146,6 +171,7 @@ struct Config {
   Dns dns;
   Request request;
   Backend backend;
+  AuthRotation auth_rotation;
   Drain drain;
 
   bool operator==(const Config&) const = default;

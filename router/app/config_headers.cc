@@ -23,7 +23,7 @@ bool IsValueCharacter(char c) { return c >= 0x20 && c < 0x7f; }
 
 // What is wrong with the header, or nothing.
 std::string_view FaultOf(std::string_view name, const YamlNode& value) {
-  if (name.empty() || !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
+  if (!IsHeaderName(name)) {
     return "a header name consists of letters, digits, '-', '_' and '.'";
   }
   if (IsOneOf(name, kReserved) || name.starts_with("grpc-")) {
@@ -48,6 +48,18 @@ std::string_view FaultOf(std::string_view name, const YamlNode& value) {
 
 }  // namespace
 
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return lower;
+}
+
+bool IsHeaderName(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), IsNameCharacter);
+}
+
 std::vector<std::pair<std::string, std::string>> ReadHeaders(const YamlNode& node,
                                                              std::string_view shown,
                                                              FaultLog& log) {
@@ -58,10 +70,7 @@ std::vector<std::pair<std::string, std::string>> ReadHeaders(const YamlNode& nod
     return headers;
   }
   for (const YamlEntry& entry : node.entries) {
-    std::string name = entry.key;
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    std::string name = LowerCase(entry.key);
     std::string_view fault = FaultOf(name, *entry.value);
     if (fault.empty() && !names.insert(name).second) {
       fault = "this header is set twice; case makes no difference";

@@ -12,6 +12,10 @@
 
 namespace router {
 
+std::string LowerCase(std::string_view text);
+// A lower-case name that gRPC and HTTP can carry.
+bool IsHeaderName(std::string_view name);
+
 // The headers of the map `node`, names in lower case. Refuses names that are no HTTP/2 names, that
 // belong to gRPC or to the connection, or that occur twice, and values that no header can carry.
 std::vector<std::pair<std::string, std::string>> ReadHeaders(const YamlNode& node,

@@ -34,7 +34,9 @@ constexpr std::string_view kServerTls =
     "TLS for clients; remove it and end TLS in front of spanring";
 constexpr std::string_view kClientTls =
     "TLS to backends; `insecure: true` alone is what can be configured";
-constexpr std::string_view kAuth = "authentication; remove it";
+constexpr std::string_view kAuth = "use bearertokenauth or basicauth";
+constexpr std::string_view kAuthenticator =
+    "The id of a `bearertokenauth` or `basicauth` in `extensions`.";
 constexpr std::string_view kServerAge =
     "limits on the age of client connections and pings to clients; remove it";
 constexpr std::string_view kBuffers = "spanring sizes its buffers itself";
@@ -99,7 +101,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Ignored("receivers.otlp.protocols.grpc.keepalive.enforcement_policy.permit_without_stream",
             kBoolean, "see enforcement_policy"),
     Later("receivers.otlp.protocols.grpc.tls", kServerTls),
-    Later("receivers.otlp.protocols.grpc.auth", kAuth),
+    Key("receivers.otlp.protocols.grpc.auth", kSection, "Who is let in."),
+    Key("receivers.otlp.protocols.grpc.auth.authenticator", kString, kAuthenticator),
     Later("receivers.otlp.protocols.grpc.middlewares", "middlewares; remove it"),
     Later("receivers.otlp.protocols.http",
           "OTLP/HTTP (port 4318); remove this block and let clients use gRPC on port 4317"),
@@ -190,7 +193,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
           "another :authority for backends; remove it"),
     Later("exporters.loadbalancing.protocol.otlp.user_agent",
           "another user-agent for backends; remove it"),
-    Later("exporters.loadbalancing.protocol.otlp.auth", kAuth),
+    Key("exporters.loadbalancing.protocol.otlp.auth", kSection, "As whom backends are called."),
+    Key("exporters.loadbalancing.protocol.otlp.auth.authenticator", kString, kAuthenticator),
     Later("exporters.loadbalancing.protocol.otlp.middlewares", "middlewares; remove it"),
     Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure", kSection, kRetry),
     Mapped("exporters.loadbalancing.protocol.otlp.retry_on_failure.enabled", kBoolean,
@@ -272,8 +276,37 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Ignored("extensions.zpages", kAny, "spanring has no zPages"),
     Ignored("extensions.pprof", kAny, "pprof is for Go programs"),
     Ignored("extensions.file_storage", kAny, "nothing is stored on disk"),
-    Later("extensions.bearertokenauth", kAuth),
-    Later("extensions.basicauth", kAuth),
+    Key("extensions.bearertokenauth", kSection,
+        "Tokens: for a receiver each is good, to backends the first is sent."),
+    Key("extensions.bearertokenauth.header", kString, "The header that carries the token.")
+        .Default("Authorization"),
+    Key("extensions.bearertokenauth.scheme", kString,
+        "What stands before the token in the header; empty: nothing.")
+        .Default("Bearer"),
+    Key("extensions.bearertokenauth.token", kString, "The token."),
+    Key("extensions.bearertokenauth.tokens", kStringList, "Several tokens, instead of `token`."),
+    Key("extensions.bearertokenauth.filename", kString,
+        "A file of tokens, the first word of each line, instead of those above; read again when it "
+        "changes."),
+    Ignored("extensions.bearertokenauth.retry_on_failure", kAny,
+            "a file that is missing at the start is an error"),
+    Ignored("extensions.bearertokenauth.wait_for_token_file", kAny,
+            "a file that is missing at the start is an error"),
+    Key("extensions.basicauth", kSection,
+        "Users and passwords: `htpasswd` for a receiver, `client_auth` to backends."),
+    Key("extensions.basicauth.htpasswd", kSection,
+        "Who is let in: bcrypt, SHA-crypt, Apache's MD5, {SHA}, {SSHA} or plain text."),
+    Key("extensions.basicauth.htpasswd.file", kString,
+        "A file as Apache's htpasswd writes it; read again when it changes."),
+    Key("extensions.basicauth.htpasswd.inline", kString,
+        "The same as text; wins over the file for the same user."),
+    Key("extensions.basicauth.client_auth", kSection, "As whom backends are called."),
+    Key("extensions.basicauth.client_auth.username", kString, "The user."),
+    Key("extensions.basicauth.client_auth.username_file", kString,
+        "A file with the user; wins; read again when it changes."),
+    Key("extensions.basicauth.client_auth.password", kString, "The password, kept secret."),
+    Key("extensions.basicauth.client_auth.password_file", kString,
+        "A file with the password; wins; read again when it changes."),
     Later("extensions.oidc", kAuth),
     Later("extensions.headers_setter", kAuth),
     Key("service", kSection,
@@ -408,6 +441,11 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         "for the moment.")
         .Default("64MiB")
         .Within(kMiB, 16 * kGiB),
+    Key("spanring.auth", kSection, "The rotation of secrets."),
+    Key("spanring.auth.rotation_grace", kDuration,
+        "How long a secret is still let in after it has left its file: clients change later.")
+        .Default("1m")
+        .Within(0, 24 * kHour),
     Key("spanring.drain", kSection, "The end of the process after SIGTERM."),
     Key("spanring.drain.delay", kDuration,
         "Not ready, but still serving, so that others notice first.")

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <utility>
 
+#include "router/app/config_auth.h"
 #include "router/app/config_check.h"
 #include "router/app/config_headers.h"
 #include "router/app/config_pipeline.h"
@@ -37,7 +38,8 @@ void ReadChoice(const YamlNode* section, std::string_view path,
   }
 }
 
-void ReadReceiver(const YamlEntry* entry, Config::Receiver& receiver, FaultLog& log) {
+void ReadReceiver(const YamlNode& root, const YamlEntry* entry, Config::Receiver& receiver,
+                  FaultLog& log) {
   if (entry == nullptr) {
     return;
   }
@@ -53,6 +55,8 @@ void ReadReceiver(const YamlEntry* entry, Config::Receiver& receiver, FaultLog& 
   std::size_t mebibytes = receiver.request_bytes_max >> 20;
   ReadUnlessZero(grpc, "max_recv_msg_size_mib", mebibytes);
   receiver.request_bytes_max = mebibytes << 20;
+  receiver.auth = ReadAuth(root, FindEntry(grpc, "auth"), AuthSide::kReceiver,
+                           "receivers." + Shown(entry->key) + ".protocols.grpc.auth", log);
 }
 
 Config::StaticResolver ReadStatic(const YamlEntry& entry, const std::string& shown, FaultLog& log) {
@@ -109,7 +113,7 @@ void ReadResolver(const YamlEntry& exporter, const std::string& shown, Config& c
   }
 }
 
-void ReadExporter(const YamlEntry& entry, Config& config, FaultLog& log) {
+void ReadExporter(const YamlNode& root, const YamlEntry& entry, Config& config, FaultLog& log) {
   constexpr Choice<Compression> kCompressions[] = {{"gzip", Compression::kGzip},
                                                    {"none", Compression::kNone}};
   const std::string shown = "exporters." + Shown(entry.key);
@@ -123,6 +127,8 @@ void ReadExporter(const YamlEntry& entry, Config& config, FaultLog& log) {
   if (const YamlNode* headers = FindValue(otlp, "headers")) {
     exporter.headers = ReadHeaders(*headers, shown_otlp + ".headers", log);
   }
+  exporter.auth =
+      ReadAuth(root, FindEntry(otlp, "auth"), AuthSide::kExporter, shown_otlp + ".auth", log);
   if (FindValue(otlp, "tls.insecure") == nullptr) {
     log.Refuse(otlp_entry == nullptr ? entry.line : otlp_entry->line, shown_otlp + ".tls.insecure",
                "not supported yet: TLS to backends, which is the default",
@@ -234,6 +240,7 @@ void ReadOwn(const YamlNode& root, Config& config, FaultLog& log) {
   Read(own, "backend.max_request_bytes", config.backend.request_bytes_max);
   Read(own, "backend.in_flight_max", config.backend.in_flight_max);
   Read(own, "backend.pending_bytes_max", config.backend.pending_bytes_max);
+  Read(own, "auth.rotation_grace", config.auth_rotation.grace);
   Read(own, "drain.delay", config.drain.delay);
   Read(own, "drain.timeout", config.drain.timeout);
   const YamlEntry* request = FindEntry(own, "request");
@@ -257,9 +264,9 @@ std::optional<Config> ReadTree(const YamlNode& root, FaultLog& log) {
   CheckConfigKeys(root, log);
   Config config;
   const Pipeline pipeline = ChoosePipeline(root, log);
-  ReadReceiver(pipeline.receiver, config.receiver, log);
+  ReadReceiver(root, pipeline.receiver, config.receiver, log);
   if (pipeline.exporter != nullptr) {
-    ReadExporter(*pipeline.exporter, config, log);
+    ReadExporter(root, *pipeline.exporter, config, log);
   }
   ReadHealth(root, config.health, log);
   ReadTelemetry(root, config, log);

@@ -7,21 +7,25 @@
 
 namespace router {
 
-Worker::Worker(std::size_t index, MemoryBudget& budget, const WorkerOptions& options,
-               WorkerListener& listener)
+Worker::Worker(std::size_t index, MemoryBudget& budget, CredentialVerifier& verifier,
+               const WorkerOptions& options, WorkerListener& listener)
     : index_(index),
       options_(options),
       listener_(listener),
       memory_(budget),
       pool_(loop_, codec_, std::make_shared<const BackendOptions>(options_.backend), *this),
       forwarder_(loop_, memory_, codec_, ledger_, options_.forwarder),
+      authenticator_(loop_, verifier),
       server_({.loop = loop_,
                .memory = memory_,
                .codec = codec_,
                .forwarder = forwarder_,
                .health = health_,
+               .authenticator = authenticator_,
                .options = options_.ingress}),
-      last_sign_(Clock::now()) {}
+      last_sign_(Clock::now()) {
+  authenticator_.SetPolicy(options_.ingress.auth);
+}
 
 Worker::~Worker() { Stop(); }
 
@@ -44,6 +48,9 @@ void Worker::SetOptions(const WorkerOptions& options) {
       pool_.SetOptions(std::make_shared<const BackendOptions>(options.backend));
     }
     forwarder_.SetOptions(options.forwarder);
+    if (options.ingress.auth != options_.ingress.auth) {
+      authenticator_.SetPolicy(options.ingress.auth);
+    }
     options_ = options;
   });
 }

@@ -39,9 +39,9 @@ class WorkerListener {
 
 class Worker final : private BackendObserver {
  public:
-  // `budget` and `listener` outlive the worker.
-  Worker(std::size_t index, MemoryBudget& budget, const WorkerOptions& options,
-         WorkerListener& listener);
+  // `budget`, `verifier` and `listener` outlive the worker.
+  Worker(std::size_t index, MemoryBudget& budget, CredentialVerifier& verifier,
+         const WorkerOptions& options, WorkerListener& listener);
   ~Worker();
 
   void Start();
@@ -77,6 +77,7 @@ class Worker final : private BackendObserver {
   BackendPool pool_;
   Forwarder forwarder_;
   HealthService health_;
+  Authenticator authenticator_;
   OtlpServer server_;
   std::atomic<TimePoint> last_sign_;
   std::thread thread_;

@@ -11,7 +11,7 @@ std::size_t RejectIndex(RejectReason reason, GrpcCode backend_code) {
 }
 
 std::string RejectLabel(std::size_t index) {
-  static constexpr std::array<const char*, 4> kOwn = {"malformed", "protocol", "too_large",
+  static constexpr std::array<const char*, 5> kOwn = {"malformed", "protocol", "too_large", "auth",
                                                       "partial_success"};
   if (index < kOwn.size()) return kOwn[index];
   std::string label = "backend_";

@@ -25,6 +25,7 @@ enum class RejectReason : std::uint8_t {
   kMalformed,       // not an ExportTraceServiceRequest
   kProtocol,        // broken gRPC framing, unknown encoding, bad header
   kTooLarge,        // over a size or count limit
+  kAuth,            // no valid credentials
   kPartialSuccess,  // a backend took the request without these spans
   kBackend,         // a backend refused them: label is the gRPC code
 };

@@ -108,6 +108,13 @@ void ServerStream::Finish(GrpcCode code, std::string_view message) {
   connection_.MarkDirty();
 }
 
+void ServerStream::HoldBody(bool is_held) {
+  is_held_ = is_held;
+  if (is_held || held_bytes_ == 0) return;
+  nghttp2_session_consume_stream(connection_.session(), id_, std::exchange(held_bytes_, 0));
+  connection_.MarkDirty();
+}
+
 const std::string& ServerStream::peer() const { return connection_.peer(); }
 
 // ---- ServerConnection --------------------------------------------------------------------------
@@ -138,6 +145,7 @@ void ServerConnection::OpenSession() {
   nghttp2_option* option = nullptr;
   nghttp2_option_new(&option);
   nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_no_auto_window_update(option, 1);  // OnData() gives back what was taken
   nghttp2_option_set_stream_reset_rate_limit(option, kStreamResetBurst, kStreamResetsPerSecond);
   nghttp2_session_server_new2(&session, callbacks, this, option);
   nghttp2_option_del(option);
@@ -251,9 +259,15 @@ int ServerConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void
   return 0;
 }
 
-int ServerConnection::OnData(nghttp2_session*, std::uint8_t, std::int32_t id,
+int ServerConnection::OnData(nghttp2_session* session, std::uint8_t, std::int32_t id,
                              const std::uint8_t* data, std::size_t size, void* self) {
   ServerStream* stream = Self(self).Find(id);
+  nghttp2_session_consume_connection(session, size);
+  if (stream != nullptr && stream->is_held_) {
+    stream->held_bytes_ += size;
+  } else {
+    nghttp2_session_consume_stream(session, id, size);
+  }
   if (stream != nullptr && stream->state_ == ServerStream::State::kRequest) {
     stream->handler_->OnData({data, size});
   }

@@ -61,6 +61,9 @@ class ServerStream {
   void Push(std::string_view message);
   void Finish(GrpcCode code, std::string_view message);
 
+  // While held, the client can send no more of this request than its window; other streams go on.
+  void HoldBody(bool is_held);
+
   const std::string& peer() const;
 
  private:
@@ -77,6 +80,8 @@ class ServerStream {
   bool is_deferred_ = false;  // nghttp2 waits for more of out_
   bool is_finished_ = false;  // trailers follow out_
   bool is_http_ = false;      // no trailers
+  bool is_held_ = false;
+  std::size_t held_bytes_ = 0;  // received, not given back to the window
   std::size_t header_bytes_ = 0;
   std::string out_;
   std::size_t out_position_ = 0;

@@ -15,10 +15,15 @@ constexpr std::size_t kFastGrowthMax = 1024 * 1024;
 
 }  // namespace
 
-ExportIntake::ExportIntake(IngressContext& context, ExportSink& face, const BodyLimit& limit)
+ExportIntake::ExportIntake(IngressContext& context, IntakeFace& face, const BodyLimit& limit)
     : context_(context), face_(face), limit_(limit), body_(context.memory) {}
 
 ExportIntake::~ExportIntake() { assert(call_ == nullptr); }
+
+void ExportIntake::OnHeader(std::string_view name, std::string_view value) {
+  const AuthPolicy* policy = context_.authenticator.policy();
+  if (policy != nullptr && credentials_.empty() && name == policy->header()) credentials_ = value;
+}
 
 void ExportIntake::Count() {
   assert(state_ == State::kNew);
@@ -31,20 +36,56 @@ void ExportIntake::Count() {
 
 bool ExportIntake::Begin(std::optional<milliseconds> timeout) {
   assert(state_ == State::kCounted);
-  const milliseconds budget = RequestBudget(timeout, context_.options.deadline);
-  if (budget <= milliseconds(0)) {
+  budget_ = RequestBudget(timeout, context_.options.deadline);
+  if (budget_ <= milliseconds(0)) {
     EndEarly(Expiry("the deadline had passed when the request arrived"));
     return false;
   }
-  is_entered_ = context_.forwarder.admission().TryEnter(budget);
-  if (!is_entered_) {
-    EndEarly(context_.forwarder.Refuse(RefuseReason::kOverload,
-                                       "more arrives than can be taken in time"));
-    return false;
+  deadline_ = context_.loop.Now() + budget_;
+  std::optional<AuthResult> known = AuthResult::kAccepted;
+  if (context_.authenticator.policy() != nullptr) {
+    known = context_.authenticator.Check(credentials_, *this);
   }
-  deadline_ = context_.loop.Now() + budget;
-  context_.loop.SetTimer(timer_, deadline_);
+  if (known && !LetIn(*known)) return false;
   state_ = State::kReading;
+  context_.loop.SetTimer(timer_, deadline_);
+  if (!known) {
+    is_asking_ = true;
+    face_.HoldBody(true);
+  }
+  return true;
+}
+
+bool ExportIntake::LetIn(AuthResult result) {
+  switch (result) {
+    case AuthResult::kRefused:
+      EndEarly(Rejection(GrpcCode::kUnauthenticated, RejectIndex(RejectReason::kAuth),
+                         credentials_.empty() ? "credentials are required: there are none"
+                                              : "the credentials are not valid"));
+      return false;
+    case AuthResult::kBusy:
+      EndEarly(context_.forwarder.Refuse(RefuseReason::kOverload,
+                                         "too many unknown credentials are being checked"));
+      return false;
+    case AuthResult::kAccepted:
+      break;
+  }
+  is_entered_ = context_.forwarder.admission().TryEnter(budget_);
+  if (is_entered_) return true;
+  EndEarly(
+      context_.forwarder.Refuse(RefuseReason::kOverload, "more arrives than can be taken in time"));
+  return false;
+}
+
+void ExportIntake::OnAuthResult(AuthResult result) {
+  is_asking_ = false;
+  face_.HoldBody(false);
+  if (LetIn(result) && end_) End(*end_);
+}
+
+bool ExportIntake::StopAsking() {
+  if (!std::exchange(is_asking_, false)) return false;
+  context_.authenticator.Forget(*this);
   return true;
 }
 
@@ -70,6 +111,10 @@ void ExportIntake::Append(std::span<const std::uint8_t> bytes) {
 
 void ExportIntake::End(Compression compression) {
   if (state_ != State::kReading) return;
+  if (is_asking_) {
+    end_ = compression;
+    return;
+  }
   timer_.Cancel();
   LeaveAdmission(true);
   if (compression != Compression::kNone && !Inflate(compression)) return;
@@ -135,6 +180,7 @@ void ExportIntake::LeaveAdmission(bool is_whole) {
 
 void ExportIntake::EndEarly(const Verdict& verdict) {
   assert(is_counted_);
+  if (StopAsking()) face_.HoldBody(false);
   LeaveAdmission(false);
   is_counted_ = false;
   BookRequest(verdict, context_.forwarder.ledger().requests);
@@ -150,6 +196,7 @@ void ExportIntake::Finish(const Verdict& verdict) {
 
 void ExportIntake::Cancel() {
   if (state_ == State::kDone) return;
+  StopAsking();
   state_ = State::kDone;
   timer_.Cancel();
   LeaveAdmission(false);

@@ -18,8 +18,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "router/auth/authenticator.h"
 #include "router/base/body.h"
 #include "router/base/timer_wheel.h"
 #include "router/codec/compression.h"
@@ -34,19 +36,33 @@ struct BodyLimit {
   std::string_view key = {};  // outlives the request
 };
 
-class ExportIntake final : private ExportSink {
+// The face of one request.
+class IntakeFace : public ExportSink {
+ public:
+  // True: who the client is takes a moment to find out; no more of the body should be read than has
+  // been. False: go on.
+  virtual void HoldBody(bool is_held) = 0;
+
+ protected:
+  ~IntakeFace() = default;
+};
+
+class ExportIntake final : private ExportSink, private AuthSink {
  public:
   // `face` hears the verdict: exactly once, perhaps from inside a call below, unless Cancel() came
   // first. It may destroy neither itself nor the intake then.
-  ExportIntake(IngressContext& context, ExportSink& face, const BodyLimit& limit);
+  ExportIntake(IngressContext& context, IntakeFace& face, const BodyLimit& limit);
   ~ExportIntake();
   ExportIntake(const ExportIntake&) = delete;
   ExportIntake& operator=(const ExportIntake&) = delete;
 
+  // One of the client's headers; keeps the one that carries credentials.
+  void OnHeader(std::string_view name, std::string_view value);
   // The request is one of ours: from here on it is in the ledger.
   void Count();
   // The headers are complete and well-formed; `timeout` is the client's. The one place where a
-  // request is refused before its body is read: deadline, admission. True: the body may come.
+  // request is refused before its body is read: deadline, credentials, admission. True: the body
+  // may come.
   bool Begin(std::optional<milliseconds> timeout);
   // Bytes as they arrive, for a face without framing of its own. Ends the request when they are too
   // many or there is no memory.
@@ -74,19 +90,28 @@ class ExportIntake final : private ExportSink {
     kDone,        // the face has the verdict, or needs none
   };
 
+  // Both: false when the request has ended by it.
+  [[nodiscard]] bool LetIn(AuthResult result);
   [[nodiscard]] bool Inflate(Compression compression);
+  void OnAuthResult(AuthResult result) override;
+  // Was it asking?
+  bool StopAsking();
   void OnDeadline();
   void OnVerdict(const Verdict& verdict) override;
   void LeaveAdmission(bool is_whole);
   void Finish(const Verdict& verdict);
 
   IngressContext& context_;
-  ExportSink& face_;
+  IntakeFace& face_;
   const BodyLimit limit_;
   State state_ = State::kNew;
   bool is_entered_ = false;  // admission waits for the rest of it
   bool is_counted_ = false;  // the ledger holds it as in flight on our account, not on a call's
+  bool is_asking_ = false;   // who the client is
+  std::optional<Compression> end_;  // the body became whole meanwhile
+  std::string credentials_;
   Body body_;
+  milliseconds budget_{};
   TimePoint deadline_{};
   ExportCall* call_ = nullptr;
   MemberTimer<ExportIntake, &ExportIntake::OnDeadline> timer_{*this};  // while the body arrives

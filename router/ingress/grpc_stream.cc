@@ -25,7 +25,10 @@ GrpcStream::~GrpcStream() {
   if (state_ == State::kWatching) context_.health.Unwatch(stream_);  // ended by the server
 }
 
-void GrpcStream::OnHeader(std::string_view name, std::string_view value) { head_.Add(name, value); }
+void GrpcStream::OnHeader(std::string_view name, std::string_view value) {
+  head_.Add(name, value);
+  intake_.OnHeader(name, value);
+}
 
 void GrpcStream::OnHeadersEnd() {
   if (!head_.is_post) {

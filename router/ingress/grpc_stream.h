@@ -19,7 +19,7 @@
 
 namespace router {
 
-class GrpcStream final : public StreamHandler, private ExportSink {
+class GrpcStream final : public StreamHandler, private IntakeFace {
  public:
   GrpcStream(IngressContext& context, ServerStream& stream);
   ~GrpcStream() override;
@@ -37,6 +37,7 @@ class GrpcStream final : public StreamHandler, private ExportSink {
   void EndHealth();
   void OnBadFrame(GrpcMessageReader::Status status);
   void OnVerdict(const Verdict& verdict) override;
+  void HoldBody(bool is_held) override { stream_.HoldBody(is_held); }
   void Fail(GrpcCode code, std::string_view message);
   bool is_export() const { return head_.route == Route::kTraceExport; }
 

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
+#include "router/auth/authenticator.h"
 #include "router/base/memory_budget.h"
 #include "router/base/worker_loop.h"
 #include "router/codec/codec.h"
@@ -19,6 +21,7 @@ namespace router {
 struct IngressOptions {
   std::size_t request_bytes_max = std::size_t{64} << 20;  // also after decompression (rule GS-02)
   DeadlineOptions deadline;
+  std::shared_ptr<const AuthPolicy> auth;  // nullptr: everyone is let in
   ServerConnectionOptions connection;
 };
 
@@ -28,6 +31,7 @@ struct IngressContext {
   Codec& codec;
   Forwarder& forwarder;
   HealthService& health;
+  Authenticator& authenticator;
   const IngressOptions& options;
 };
 

@@ -23,7 +23,7 @@ class WorkerTest : public testing::Test, private WorkerListener {
     WorkerListener& self = *this;
     WorkerOptions options;
     options.forwarder.compression = Compression::kNone;
-    worker_ = std::make_unique<Worker>(0, budget_, options, self);
+    worker_ = std::make_unique<Worker>(0, budget_, verifier_, options, self);
     worker_->Start();
     const BackendEndpoint endpoint = {
         .name = "127.0.0.1:" + std::to_string(backend_.address().port()),
@@ -59,6 +59,7 @@ class WorkerTest : public testing::Test, private WorkerListener {
   }
 
   MemoryBudget budget_{std::size_t{256} << 20};
+  CredentialVerifier verifier_;
   WorkerLoop loop_;
   FakeBackend backend_{loop_};
   std::unique_ptr<Worker> worker_;

@@ -39,6 +39,7 @@ class IngressTest : public ForwardTest {
                                                           .codec = codec_,
                                                           .forwarder = *forwarder_,
                                                           .health = health_,
+                                                          .authenticator = authenticator_,
                                                           .options = options_});
     listener_ = std::make_unique<Listener>(
         loop_.io(), 100,
@@ -105,6 +106,8 @@ class IngressTest : public ForwardTest {
   }
 
   HealthService health_;
+  CredentialVerifier verifier_;
+  Authenticator authenticator_{loop_, verifier_};
   IngressOptions options_;
   std::unique_ptr<OtlpServer> server_;
   std::unique_ptr<Listener> listener_;
