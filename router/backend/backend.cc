@@ -58,9 +58,9 @@ Backend::Backend(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOp
 // lives.
 void Backend::MakeFields() {
   fields_ = {StaticField(":method", "POST"),
-             StaticField(":scheme", "http"),
+             StaticField(":scheme", options_->tls == nullptr ? "http" : "https"),
              StaticField(":path", kExportPath),
-             StaticField(":authority", endpoint_.name),
+             Field(":authority", Authority()),
              StaticField("content-type", "application/grpc"),
              StaticField("te", "trailers"),
              Field("user-agent", options_->user_agent),
@@ -68,9 +68,17 @@ void Backend::MakeFields() {
   for (const auto& [name, value] : options_->headers) fields_.push_back(Field(name, value));
 }
 
+// As with gRPC: who sets the name that is verified also sets the one that is asked for.
+const std::string& Backend::Authority() const {
+  const bool is_named = options_->tls != nullptr && !options_->tls->server_name().empty();
+  return is_named ? options_->tls->server_name() : endpoint_.name;
+}
+
 void Backend::SetOptions(std::shared_ptr<const BackendOptions> options) {
+  const bool is_other_kind = (options_->tls == nullptr) != (options->tls == nullptr);
   options_ = std::move(options);
   MakeFields();
+  if (is_other_kind && state() == BackendState::kReady) OnConnectionDraining();
   SendWaiting();
 }
 
@@ -121,7 +129,8 @@ void Backend::OnConnected(const boost::system::error_code& error) {
     OnConnectFailed(error.message());
     return;
   }
-  connection_ = ClientConnection::Start(loop(), Transport(std::move(*socket)), *this);
+  connection_ = ClientConnection::Start(
+      loop(), Transport(std::move(*socket), options_->tls, endpoint_.server_name), *this);
 }
 
 void Backend::OnConnectTimeout() {
@@ -212,6 +221,8 @@ void Backend::OnConnectionDraining() {
 }
 
 void Backend::OnConnectionClosed(std::string_view reason) {
+  const TlsFault fault = connection_ == nullptr ? TlsFault::kNone : connection_->tls_fault();
+  if (fault != TlsFault::kNone) metrics_->tls_faults[static_cast<std::size_t>(fault)].Add();
   connection_.reset();
   if (state() == BackendState::kDraining) {
     TransitionTo(BackendState::kGone);

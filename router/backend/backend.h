@@ -48,6 +48,7 @@ struct BackendOptions {
   std::vector<std::pair<std::string, std::string>>
       headers;  // static, lower-case names; may be secret
   std::string user_agent = "spanring";
+  TlsContext::Ptr tls = nullptr;  // null: plaintext
 
   bool operator==(const BackendOptions&) const = default;
 };
@@ -79,7 +80,8 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void Send(Attempt& attempt);
   // The attempt ends without a word. REQUIRES: it was sent here and is not done.
   void Cancel(Attempt& attempt, AttemptOutcome why);
-  // From now on these: for later attempts and for those that wait. The connection stays.
+  // From now on these: for later attempts and for those that wait. The connection stays, unless it
+  // is plaintext and TLS is wanted, or the other way round: then what runs on it may finish.
   void SetOptions(std::shared_ptr<const BackendOptions> options);
   // Discovery no longer knows it.
   void Retire();
@@ -101,6 +103,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   static constexpr std::uint32_t kRetryShare = 5;
 
   void MakeFields();
+  const std::string& Authority() const;
   void TransitionTo(BackendState state);
   void Report(bool is_ready);
   void Connect();

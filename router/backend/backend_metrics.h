@@ -10,6 +10,7 @@
 
 #include "router/base/clock.h"
 #include "router/base/counter.h"
+#include "router/transport/tls_fault.h"
 
 namespace router {
 
@@ -43,6 +44,7 @@ struct BackendMetrics {
   Counter waiting;
   Counter connects;
   Counter connect_failures;
+  std::array<Counter, kTlsFaultNames.size()> tls_faults;  // connections that ended so, by TlsFault
   Counter retries;  // attempts at spans that an earlier one may have delivered
   std::array<Counter, kLatencyBoundsMs.size() + 1> latency;  // not cumulative; the last is +Inf
   Counter latency_sum_us;

@@ -20,6 +20,12 @@ inline constexpr std::uint64_t kStreamResetsPerSecond = 1'000;
 inline constexpr std::size_t kHealthRequestBytesMax = 1024;
 inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to the client's SETTINGS
 
+// TLS handshakes of one worker's clients: under way at once, each some 50 KiB …
+inline constexpr std::size_t kHandshakesMax = 256;
+// … and the part of its time that they may take while it is at least so busy.
+inline constexpr double kHandshakeShare = 0.1;
+inline constexpr double kHandshakeBusyLoad = 0.5;
+
 // A connection whose peer takes no byte for so long is closed, whichever side we are.
 inline constexpr std::chrono::seconds kWriteStallMax{30};
 

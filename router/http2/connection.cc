@@ -69,7 +69,19 @@ ssize_t Connection::Receive(std::span<const std::uint8_t> bytes) {
   return nghttp2_session_mem_recv(session(), bytes.data(), bytes.size());
 }
 
+// A TLS handshake, or an alert that refuses one. As a frame of HTTP/2 it would be longer than 1 MiB.
+bool Connection::IsTls(std::span<const std::uint8_t> bytes) {
+  constexpr std::uint8_t kHandshake = 0x16;
+  constexpr std::uint8_t kAlert = 0x15;
+  return bytes.size() >= 3 && (bytes[0] == kHandshake || bytes[0] == kAlert) && bytes[1] == 3 &&
+         bytes[2] <= 4;
+}
+
 void Connection::OnBytes(std::span<const std::uint8_t> bytes) {
+  if (!std::exchange(has_heard_, true) && IsTls(bytes)) {
+    Close("it speaks TLS, and here plaintext is configured");
+    return;
+  }
   if (session_ == nullptr) OpenSession();
   const ssize_t taken = Receive(bytes);
   if (!is_open()) return;

@@ -60,12 +60,14 @@ class Connection : public Channel {
   static int OnSendData(nghttp2_session*, nghttp2_frame*, const std::uint8_t* header,
                         std::size_t size, nghttp2_data_source* source, void* self);
   static int OnInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int error, void* self);
+  static bool IsTls(std::span<const std::uint8_t> bytes);
   void OnBytes(std::span<const std::uint8_t> bytes) final;
   void Gather() final;
   void OnAllWritten() final;
   void OnClosed(std::string_view reason) final;
 
   std::unique_ptr<nghttp2_session, SessionDeleter> session_;
+  bool has_heard_ = false;
   std::string invalid_frame_;  // the last one, and what was wrong with it
   std::string end_reason_;     // when we ended it by GOAWAY with an error
 };

@@ -162,7 +162,7 @@ void ServerConnection::OpenSession() {
 
 void ServerConnection::OnPrefaceTimeout() {
   const auto alive = shared_from_this();
-  Close("no HTTP/2 preface in time");
+  Close(is_established() ? "no HTTP/2 preface in time" : "no TLS handshake in time");
 }
 
 std::shared_ptr<ServerConnection> ServerConnection::Start(

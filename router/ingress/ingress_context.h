@@ -23,6 +23,7 @@ struct IngressOptions {
   DeadlineOptions deadline;
   std::shared_ptr<const AuthPolicy> auth;  // nullptr: everyone is let in
   ServerConnectionOptions connection;
+  TlsContext::Ptr tls = nullptr;  // of the gRPC port; null: plaintext
 };
 
 struct IngressContext {

@@ -11,7 +11,8 @@ namespace router {
 OtlpServer::~OtlpServer() { CloseAll("shut down"); }
 
 void OtlpServer::Add(boost::asio::ip::tcp::socket socket) {
-  connections_.insert(ServerConnection::Start(context_.loop, Transport(std::move(socket)), *this,
+  Transport transport(std::move(socket), TlsAccept{context_.options.tls, handshakes_});
+  connections_.insert(ServerConnection::Start(context_.loop, std::move(transport), *this,
                                               context_.options.connection));
 }
 

@@ -19,7 +19,8 @@ namespace router {
 class OtlpServer final : private Acceptor {
  public:
   // All of `context` outlives the server.
-  explicit OtlpServer(IngressContext context) : context_(context) {}
+  explicit OtlpServer(IngressContext context)
+      : context_(context), handshakes_(std::make_shared<HandshakeGate>(context.loop)) {}
   ~OtlpServer() override;
 
   // A connection was accepted for this worker and will come by Add(). Any thread.
@@ -33,6 +34,8 @@ class OtlpServer final : private Acceptor {
   void ShutDown();
   void CloseAll(std::string_view reason);
 
+  // Where all TLS handshakes of this worker's clients take turns.
+  const std::shared_ptr<HandshakeGate>& handshakes() const { return handshakes_; }
   // Those expected, included: the listener spreads by it before the worker has run.
   std::size_t connection_count() const { return count_.load(std::memory_order_relaxed); }
 
@@ -41,6 +44,7 @@ class OtlpServer final : private Acceptor {
   void OnConnectionClosed(ServerConnection& connection, std::string_view reason) override;
 
   IngressContext context_;
+  const std::shared_ptr<HandshakeGate> handshakes_;
   std::unordered_set<std::shared_ptr<ServerConnection>> connections_;
   std::atomic<std::size_t> count_{0};
   LogLimiter close_log_;

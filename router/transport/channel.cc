@@ -15,7 +15,9 @@ Channel::~Channel() = default;
 
 void Channel::Start(std::span<const std::uint8_t> first_bytes) {
   if (!first_bytes.empty()) OnBytes(first_bytes);
-  if (is_open_) WaitReadable();
+  if (!is_open_) return;
+  if (!transport_.is_established()) MarkDirty();
+  WaitReadable();
 }
 
 void Channel::Close(std::string_view reason) {
@@ -43,6 +45,10 @@ void Channel::OnReadable() {
     is_read_owed_ = true;
     return;
   }
+  if (!transport_.is_established() && transport_.gate() != nullptr) {
+    transport_.gate()->Enter(*this);  // calls Read() when it is its turn
+    return;
+  }
   Read();
   if (is_open_) WaitReadable();
 }
@@ -55,7 +61,10 @@ void Channel::ResumeReading() {
 // One read, then the others have their turn: what was begun on other connections is finished first.
 void Channel::Read() {
   const std::span<std::uint8_t> buffer = loop().read_buffer();
+  const bool was_established = transport_.is_established();
   const Transport::Outcome outcome = transport_.Read(buffer);
+  if (!was_established && transport_.is_established()) MarkDirty();
+  if (transport_.has_unsent()) WaitWritable();
   switch (outcome.status) {
     case Transport::Status::kOk:
       OnBytes(buffer.first(outcome.size));
@@ -97,6 +106,7 @@ void Channel::WaitWritable() {
 void Channel::Flush() {
   if (!is_open_ || is_waiting_writable_) return;
   const auto self = shared_from_this();
+  if (!transport_.is_plain() && !FlushTls()) return;
   while (true) {
     // What a full socket left over is no measure of what the protocol still has.
     const bool is_leftover = !out_.empty();
@@ -115,9 +125,29 @@ void Channel::Flush() {
       case Transport::Status::kOk:
         break;
     }
+    if (transport_.has_unsent()) {
+      WaitWritable();
+      return;
+    }
     if (!may_have_more) break;
   }
   OnAllWritten();
+}
+
+// What TLS itself has to say; true when the protocol may speak.
+bool Channel::FlushTls() {
+  switch (transport_.Flush()) {
+    case Transport::Status::kFailed:
+    case Transport::Status::kClosed:
+      Close(transport_.error());
+      return false;
+    case Transport::Status::kBlocked:
+      WaitWritable();
+      return false;
+    case Transport::Status::kOk:
+      return transport_.is_established();
+  }
+  return false;
 }
 
 }  // namespace router

@@ -2,7 +2,8 @@
 //
 // Reading: the transport becomes readable → one read into the worker's buffer → OnBytes(). Writing:
 // whoever has something to say calls MarkDirty(); at the end of the turn Gather() fills the queue,
-// which is written with as few system calls as it takes.
+// which is written with as few system calls as it takes. Over TLS the handshake comes first: until
+// then there is no OnBytes() and no Gather().
 // Thread safety: its worker only.
 // Ownership: held by shared_ptr; a pending wait on the socket keeps it alive until it is closed.
 // Failure: any error closes the channel; OnClosed() runs exactly once, and no callback after it. A
@@ -29,6 +30,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   void Close(std::string_view reason);
   bool is_open() const { return is_open_; }
   const std::string& peer() const { return transport_.peer(); }
+  // Why TLS has failed, if that is why it closed.
+  TlsFault tls_fault() const { return transport_.tls_fault(); }
 
  protected:
   // What to do with input while output is stuck. A server stops reading: a client that makes it
@@ -44,6 +47,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   void PauseReading() { is_paused_ = true; }
   void ResumeReading();
   OutQueue& out() { return out_; }
+  bool is_established() const { return transport_.is_established(); }
 
   // Bytes have come; they are gone after the call.
   virtual void OnBytes(std::span<const std::uint8_t> bytes) = 0;
@@ -55,11 +59,13 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   virtual void OnClosed(std::string_view reason) = 0;
 
  private:
+  friend class HandshakeGate;
   void Flush() final;
   void WaitReadable();
   void WaitWritable();
   void OnReadable();
   void Read();
+  bool FlushTls();
   void OnWriteStalled();
 
   Transport transport_;

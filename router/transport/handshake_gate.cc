@@ -1,0 +1,76 @@
+#include "router/transport/handshake_gate.h"
+
+#include "router/base/limits.h"
+#include "router/transport/channel.h"
+
+namespace router {
+
+void HandshakeGate::Slot::Release() {
+  if (!std::exchange(is_held_, false)) return;
+  if (const auto gate = gate_.lock()) gate->Leave();
+}
+
+void HandshakeGate::Enter(Channel& channel) {
+  (channel.transport_.holds_slot() ? ready_ : new_)
+      .push_back(std::static_pointer_cast<Channel>(channel.shared_from_this()));
+  Schedule();
+}
+
+void HandshakeGate::Leave() {
+  --under_way_;
+  Schedule();
+}
+
+// Through the loop's queue, so that whatever else is ready has its turn in between.
+void HandshakeGate::Schedule() {
+  const bool has_next = !ready_.empty() || (!new_.empty() && under_way_ < kHandshakesMax);
+  if (is_posted_ || !has_next || pause_.is_set()) return;
+  if (loop_.Now() < next_at_) {
+    loop_.SetTimer(pause_, next_at_);
+    return;
+  }
+  is_posted_ = true;
+  loop_.Post([weak = weak_from_this()] {
+    if (const auto gate = weak.lock()) gate->Step();
+  });
+}
+
+std::shared_ptr<Channel> HandshakeGate::TakeNext() {
+  while (!ready_.empty() || (!new_.empty() && under_way_ < kHandshakesMax)) {
+    auto& queue = !ready_.empty() ? ready_ : new_;
+    const std::shared_ptr<Channel> channel = queue.front().lock();
+    queue.pop_front();
+    if (channel != nullptr && channel->is_open()) return channel;
+  }
+  return nullptr;
+}
+
+void HandshakeGate::Step() {
+  is_posted_ = false;
+  const std::shared_ptr<Channel> channel = TakeNext();
+  if (channel == nullptr) return;
+  const TimePoint began = Clock::now();
+  RunStep(*channel);
+  if (loop_.load() >= kHandshakeBusyLoad) {
+    const TimePoint ended = Clock::now();
+    next_at_ = ended + std::chrono::duration_cast<Duration>((ended - began) *
+                                                            (1 / kHandshakeShare - 1));
+  }
+  Schedule();
+}
+
+void HandshakeGate::RunStep(Channel& channel) {
+  if (!channel.transport_.holds_slot()) {
+    ++under_way_;
+    channel.transport_.Hold(Slot(weak_from_this()));
+  }
+  channel.Read();
+  if (!channel.is_open()) {
+    failed_.Add();
+    return;
+  }
+  if (channel.is_established()) completed_.Add();
+  channel.WaitReadable();
+}
+
+}  // namespace router

@@ -1,0 +1,79 @@
+// HandshakeGate: where the TLS handshakes of one worker's clients wait for their turn.
+//
+// A step of a handshake costs as much as hundreds of requests. So only one is taken between two
+// looks at everything else, none costs a busy worker more than kHandshakeShare of its time, and no
+// more than kHandshakesMax are under way at once; the others wait with what they have sent still in
+// the kernel. Those under way come before those that have not begun.
+// Thread safety: its worker only; the counters any thread.
+// Ownership: shared by the server and its transports; refers to channels weakly.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "router/base/clock.h"
+#include "router/base/counter.h"
+#include "router/base/timer_wheel.h"
+#include "router/base/worker_loop.h"
+
+namespace router {
+
+class Channel;
+
+class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
+ public:
+  // The right to be under way. Outlives nothing: the gate may go first.
+  class Slot {
+   public:
+    Slot() = default;
+    explicit Slot(std::weak_ptr<HandshakeGate> gate) : gate_(std::move(gate)), is_held_(true) {}
+    Slot(Slot&& other) noexcept
+        : gate_(std::move(other.gate_)), is_held_(std::exchange(other.is_held_, false)) {}
+    Slot& operator=(Slot&& other) noexcept {
+      Release();
+      gate_ = std::move(other.gate_);
+      is_held_ = std::exchange(other.is_held_, false);
+      return *this;
+    }
+    ~Slot() { Release(); }
+    bool is_held() const { return is_held_; }
+    void Release();
+
+   private:
+    std::weak_ptr<HandshakeGate> gate_;
+    bool is_held_ = false;
+  };
+
+  // `loop` outlives it.
+  explicit HandshakeGate(WorkerLoop& loop) : loop_(loop) {}
+
+  // `channel` can be read and has a handshake to go on with: Read() will be called, never inline.
+  void Enter(Channel& channel);
+
+  std::size_t under_way() const { return under_way_; }
+  std::size_t waiting() const { return ready_.size() + new_.size(); }
+  // Ended in a connection; failed.
+  const Counter& completed() const { return completed_; }
+  const Counter& failed() const { return failed_; }
+
+ private:
+  void Leave();
+  void Schedule();
+  void Step();
+  void RunStep(Channel& channel);
+  std::shared_ptr<Channel> TakeNext();
+
+  WorkerLoop& loop_;
+  std::deque<std::weak_ptr<Channel>> ready_;  // under way
+  std::deque<std::weak_ptr<Channel>> new_;    // not begun
+  std::size_t under_way_ = 0;
+  bool is_posted_ = false;
+  TimePoint next_at_{};
+  MemberTimer<HandshakeGate, &HandshakeGate::Schedule> pause_{*this};
+  Counter completed_;
+  Counter failed_;
+};
+
+}  // namespace router
