@@ -54,7 +54,9 @@ class PlainChannel final : public Channel {
     EXPECT_TRUE(is_established()) << "asked for bytes before the handshake has ended";
     out().AppendCopy({reinterpret_cast<const std::uint8_t*>(to_send_.data()), to_send_.size()});
     to_send_.clear();
-    if (body_ != nullptr) out().AppendReference(body_->bytes(), std::exchange(body_, nullptr));
+    if (body_ == nullptr) return;
+    const std::span<const std::uint8_t> bytes = body_->bytes();
+    out().AppendReference(bytes, std::move(body_));
   }
   void OnAllWritten() override { ++written; }
   void OnClosed(std::string_view reason) override {
