@@ -104,6 +104,7 @@ struct BackendSum {
   std::uint64_t latency_sum_us = 0;
   std::uint64_t spans = 0, bytes = 0, in_flight = 0, waiting = 0, connects = 0, failures = 0,
                 retries = 0;
+  std::array<std::uint64_t, kTlsFaultNames.size()> tls_faults{};
 
   void Add(const BackendMetrics& metrics) {
     for (std::size_t i = 0; i < attempts.size(); ++i) attempts[i] += metrics.attempts[i].Value();
@@ -117,6 +118,7 @@ struct BackendSum {
     connects += metrics.connects.Value();
     failures += metrics.connect_failures.Value();
     retries += metrics.retries.Value();
+    for (std::size_t i = 0; i < tls_faults.size(); ++i) tls_faults[i] += metrics.tls_faults[i].Value();
   }
 };
 using BackendSums = std::map<std::string, BackendSum>;
@@ -177,6 +179,14 @@ void AddBackends(Page& page, const BackendSums& sums) {
   AddPerBackend(page, MetricType::Counter, "spanring_backend_retries_total",
                 "Attempts at spans that an earlier attempt may have delivered", sums,
                 &BackendSum::retries);
+  page.Begin(MetricType::Counter, "spanring_backend_tls_failures_total",
+             "Connections to a backend that TLS ended, by reason");
+  for (const auto& [endpoint, sum] : sums) {
+    for (std::size_t i = 1; i < kTlsFaultNames.size(); ++i) {  // 0: none
+      page.AddCounter({{"endpoint", endpoint}, {"reason", kTlsFaultNames[i]}},
+                      static_cast<double>(sum.tls_faults[i]));
+    }
+  }
   AddLatency(page, "spanring_backend_latency_milliseconds", sums);
   page.Begin(MetricType::Gauge, "spanring_backend_state",
              "How many workers see a backend in this state");
@@ -265,6 +275,36 @@ void AddReloads(Page& page, const ReloadStats& reloads) {
              std::chrono::duration<double>(reloads.last_success.time_since_epoch()).count());
 }
 
+void AddTls(Page& page, const Telemetry& telemetry) {
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  for (const auto& worker : telemetry.workers) {
+    if (worker.handshakes == nullptr) continue;
+    completed += worker.handshakes->completed().Value();
+    failed += worker.handshakes->failed().Value();
+  }
+  page.Begin(MetricType::Counter, "spanring_tls_handshakes_total",
+             "TLS handshakes of clients, by outcome");
+  page.AddCounter({{"outcome", "completed"}}, static_cast<double>(completed));
+  page.AddCounter({{"outcome", "failed"}}, static_cast<double>(failed));
+  page.Begin(MetricType::Counter, "spanring_tls_reloads_total",
+             "Times certificates were read again");
+  for (const TlsStats& tls : telemetry.tls) {
+    page.AddCounter({{"key", tls.key}, {"outcome", "success"}}, static_cast<double>(tls.reloads));
+    page.AddCounter({{"key", tls.key}, {"outcome", "failure"}},
+                    static_cast<double>(tls.failed_reloads));
+  }
+  page.Begin(MetricType::Gauge, "spanring_tls_certificate_expiry_timestamp_seconds",
+             "When a certificate expires; of several in a file, the first");
+  for (const TlsStats& tls : telemetry.tls) {
+    for (const TlsContext::Certificate& certificate : tls.certificates) {
+      page.AddGauge(
+          {{"key", tls.key + "." + certificate.key}, {"file", certificate.source}},
+          std::chrono::duration<double>(certificate.expires.time_since_epoch()).count());
+    }
+  }
+}
+
 double ResidentBytes() {
   std::ifstream statm("/proc/self/statm");
   std::uint64_t size = 0;
@@ -316,6 +356,7 @@ std::string RenderMetrics(const Telemetry& telemetry, TimePoint now) {
   AddBackends(page, sums);
   AddDiscovery(page, telemetry, now);
   AddReloads(page, telemetry.reloads);
+  AddTls(page, telemetry);
   AddProcess(page, telemetry, now);
   AddCollectorNames(page, telemetry, sums);
   return page.Text();

@@ -20,6 +20,8 @@
 #include "router/base/memory_budget.h"
 #include "router/forward/ledger.h"
 #include "router/routing/routing_table.h"
+#include "router/transport/handshake_gate.h"
+#include "router/transport/tls_context.h"
 
 namespace router {
 
@@ -42,11 +44,20 @@ struct ReloadStats {
   std::chrono::system_clock::time_point last_success{};  // the start, or a reload without faults
 };
 
+// The TLS of one listener or exporter. Written on the control thread.
+struct TlsStats {
+  std::string key;  // where it stands in the configuration
+  std::vector<TlsContext::Certificate> certificates;
+  std::uint64_t reloads = 0;  // times the files were read again
+  std::uint64_t failed_reloads = 0;
+};
+
 struct Telemetry {
   using BackendList = std::vector<std::pair<std::string, std::shared_ptr<const BackendMetrics>>>;
   struct Worker {
     const Ledger* ledger = nullptr;
     std::function<std::size_t()> connections;
+    const HandshakeGate* handshakes = nullptr;  // null: not counted
     BackendList backends;  // posted by the worker when its pool changes
   };
 
@@ -56,6 +67,7 @@ struct Telemetry {
   const MemoryBudget* budget = nullptr;
   ResolverStats resolver;
   ReloadStats reloads;
+  std::vector<TlsStats> tls;  // of those that speak it
   std::shared_ptr<const RoutingTable> table;
   bool is_ready = false;
   // otelcol_* counters carry `_total` only when the configuration says so, as the Collector's own.

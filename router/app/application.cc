@@ -92,6 +92,7 @@ Result<void> Application::Start() {
   files_ = RaiseFileLimit();
   const std::uint32_t count = config_.workers != 0 ? config_.workers : AvailableCpus();
   if (Result<void> loaded = LoadAuth(config_); !loaded) return loaded;
+  if (Result<void> loaded = LoadTls(config_); !loaded) return loaded;
   const WorkerOptions options = MakeWorkerOptions();
   WorkerListener& self = *this;
   std::vector<ListenerTarget> targets;
@@ -100,6 +101,7 @@ Result<void> Application::Start() {
     targets.push_back(workers_.back()->Target());
     telemetry_.workers.push_back({.ledger = &workers_.back()->ledger(),
                                   .connections = targets.back().connection_count,
+                                  .handshakes = &workers_.back()->handshakes(),
                                   .backends = {}});
   }
 
@@ -188,7 +190,9 @@ void Application::TakeReload(const ConfigReport& report) {
   for (const Fault& fault : report.faults) spdlog::error("reload: {}", ToText(fault));
   stats.is_last_good = report.config.has_value();
   if (report.config) {
-    if (const Result<void> loaded = LoadAuth(*report.config); !loaded) {
+    Result<void> loaded = LoadTls(*report.config);
+    if (loaded) loaded = LoadAuth(*report.config);
+    if (!loaded) {
       ++stats.invalid;
       stats.is_last_good = false;
       spdlog::error("reload: {}; the running configuration stays", loaded.error().message);
@@ -204,6 +208,7 @@ void Application::TakeReload(const ConfigReport& report) {
   const ReloadPlan plan = PlanReload(config_, *report.config);
   if (plan.is_unchanged) {
     ++stats.unchanged;
+    PushOptions();  // the files that it names may have
     spdlog::info("reload: nothing has changed");
     return;
   }
@@ -222,8 +227,7 @@ void Application::Apply(const Config& config) {
   listener_->SetConnectionsMax(ConnectionsMax(config_, files_));
   telemetry_.without_type_suffix = config_.metrics.without_type_suffix;
   telemetry_.without_units = config_.metrics.without_units;
-  const WorkerOptions options = MakeWorkerOptions();
-  for (const auto& worker : workers_) worker->SetOptions(options);
+  PushOptions();
   if (config_.ring != former.ring) {
     updater_->SetRingOptions(ToRingOptions(config_.ring),
                              discovery_->NameFor(config_.ring.algorithm));
@@ -240,6 +244,8 @@ void Application::Apply(const Config& config) {
 WorkerOptions Application::MakeWorkerOptions() const {
   WorkerOptions options = ToWorkerOptions(config_, telemetry_.version);
   options.ingress.auth = grpc_auth_.policy();
+  options.ingress.tls = grpc_tls_.context();
+  options.backend.tls = backend_tls_.context();
   if (backend_auth_.header()) options.backend.headers.push_back(*backend_auth_.header());
   return options;
 }
@@ -253,10 +259,36 @@ Result<void> Application::LoadAuth(const Config& config) {
   return loaded;
 }
 
-void Application::PollAuth() {
-  const bool has_grpc_changed = grpc_auth_.Poll(Clock::now());
-  const bool has_backend_changed = backend_auth_.Poll();
-  if (!has_grpc_changed && !has_backend_changed) return;
+// As LoadAuth.
+Result<void> Application::LoadTls(const Config& config) {
+  const TimePoint now = Clock::now();
+  TlsSource grpc = grpc_tls_;
+  TlsSource backend = backend_tls_;
+  Result<void> loaded = grpc.Load(config.receiver.tls, ReceiverTlsKey(config), now);
+  if (!loaded) {
+    grpc_tls_.CountFailedLoad();
+    return loaded;
+  }
+  loaded = backend.Load(config.exporter.tls, ExporterTlsKey(config), now);
+  if (!loaded) {
+    backend_tls_.CountFailedLoad();
+    return loaded;
+  }
+  grpc_tls_ = std::move(grpc);
+  backend_tls_ = std::move(backend);
+  return {};
+}
+
+void Application::PollSecrets() {
+  const TimePoint now = Clock::now();
+  bool has_changed = grpc_auth_.Poll(now);
+  has_changed |= backend_auth_.Poll();
+  has_changed |= grpc_tls_.Poll(now);
+  has_changed |= backend_tls_.Poll(now);
+  if (has_changed) PushOptions();
+}
+
+void Application::PushOptions() {
   const WorkerOptions options = MakeWorkerOptions();
   for (const auto& worker : workers_) worker->SetOptions(options);
 }
@@ -266,7 +298,7 @@ void Application::PollAuth() {
 void Application::Beat() {
   for (const auto& worker : workers_) worker->Ping();
   TrimWhenIdle();
-  PollAuth();
+  PollSecrets();
   beat_timer_.expires_after(kBeat);
   beat_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) Beat();
@@ -312,6 +344,10 @@ HttpAnswer Application::AnswerHealth(std::string_view path) const {
 HttpAnswer Application::AnswerMetrics(std::string_view path) {
   if (path != "/metrics") return {.status = 404, .body = "see /metrics\n"};
   telemetry_.is_ready = IsReady();
+  telemetry_.tls.clear();
+  for (const TlsSource* source : {&grpc_tls_, &backend_tls_}) {
+    if (source->context() != nullptr) telemetry_.tls.push_back(source->stats());
+  }
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = RenderMetrics(telemetry_, Clock::now())};
 }

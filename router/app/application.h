@@ -22,6 +22,7 @@
 #include "router/app/auth_sources.h"
 #include "router/app/config_report.h"
 #include "router/app/discovery.h"
+#include "router/app/tls_source.h"
 #include "router/app/worker.h"
 #include "router/base/memory_budget.h"
 #include "router/ingress/listener.h"
@@ -52,7 +53,9 @@ class Application final : private WorkerListener {
   void OnBackends(std::size_t worker, Telemetry::BackendList backends) override;
   void Publish(std::shared_ptr<const RoutingTable> table);
   Result<void> LoadAuth(const Config& config);
-  void PollAuth();
+  Result<void> LoadTls(const Config& config);
+  void PollSecrets();
+  void PushOptions();
   WorkerOptions MakeWorkerOptions() const;
   void TakeReload(const ConfigReport& report);
   void Apply(const Config& config);
@@ -76,6 +79,8 @@ class Application final : private WorkerListener {
   CredentialVerifier verifier_;
   ReceiverAuth grpc_auth_;
   ExporterAuth backend_auth_;
+  TlsSource grpc_tls_{TlsSource::Side::kServer};
+  TlsSource backend_tls_{TlsSource::Side::kClient};
   Telemetry telemetry_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<TableUpdater> updater_;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "router/codec/compression.h"
+#include "router/transport/tls_settings.h"
 
 namespace router {
 
@@ -57,6 +58,7 @@ struct Config {
     std::size_t request_bytes_max = std::size_t{64} << 20;  // counted after decompression
     std::uint32_t concurrent_streams_max = 1000;            // per connection
     std::optional<Auth> auth = {};
+    std::optional<TlsSettings> tls = {};  // nothing: plaintext
     bool operator==(const Receiver&) const = default;
   };
 
@@ -68,6 +70,7 @@ struct Config {
     // Sent with every request; lower-case valid names, no name twice, order of the file. Secrets.
     std::vector<std::pair<std::string, std::string>> headers;
     std::optional<Auth> auth = {};
+    std::optional<TlsSettings> tls = {};  // nothing: plaintext, which a file must ask for
     bool operator==(const Exporter&) const = default;
   };
 

@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <limits>
+#include <string>
+#include <vector>
+
+#include "router/app/config_tls.h"
 
 namespace router {
 namespace {
@@ -30,10 +35,6 @@ constexpr ConfigKey Later(std::string_view path, std::string_view text) {
 }
 
 // Texts that several keys share.
-constexpr std::string_view kServerTls =
-    "TLS for clients; remove it and end TLS in front of spanring";
-constexpr std::string_view kClientTls =
-    "TLS to backends; `insecure: true` alone is what can be configured";
 constexpr std::string_view kAuth = "use bearertokenauth or basicauth";
 constexpr std::string_view kAuthenticator =
     "The id of a `bearertokenauth` or `basicauth` in `extensions`.";
@@ -100,7 +101,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
             "see enforcement_policy"),
     Ignored("receivers.otlp.protocols.grpc.keepalive.enforcement_policy.permit_without_stream",
             kBoolean, "see enforcement_policy"),
-    Later("receivers.otlp.protocols.grpc.tls", kServerTls),
+    Key("receivers.otlp.protocols.grpc.tls", kSection, "TLS for clients; absent: plaintext."),
     Key("receivers.otlp.protocols.grpc.auth", kSection, "Who is let in."),
     Key("receivers.otlp.protocols.grpc.auth.authenticator", kString, kAuthenticator),
     Later("receivers.otlp.protocols.grpc.middlewares", "middlewares; remove it"),
@@ -158,26 +159,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("exporters.loadbalancing.protocol.otlp.headers", kHeaders,
         "Headers for every request to a backend; names in lower case, values kept secret."),
     Key("exporters.loadbalancing.protocol.otlp.tls", kSection,
-        "TLS to backends; plaintext must be asked for."),
-    Key("exporters.loadbalancing.protocol.otlp.tls.insecure", kBoolean,
-        "Plaintext. It must be set to true until TLS is supported.")
-        .Default("false")
-        .OneOf("true", "false"),
-    Later("exporters.loadbalancing.protocol.otlp.tls.insecure_skip_verify", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.server_name_override", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.ca_file", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.ca_pem", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.cert_file", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.cert_pem", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.key_file", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.key_pem", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.include_system_ca_certs_pool", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.min_version", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.max_version", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.cipher_suites", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.curve_preferences", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.reload_interval", kClientTls),
-    Later("exporters.loadbalancing.protocol.otlp.tls.tpm", kClientTls),
+        "TLS to backends, which is the default: plaintext must be asked for."),
     Ignored("exporters.loadbalancing.protocol.otlp.keepalive", kSection, kOwnPings),
     Ignored("exporters.loadbalancing.protocol.otlp.keepalive.time", kDuration, "see keepalive"),
     Ignored("exporters.loadbalancing.protocol.otlp.keepalive.timeout", kDuration, "see keepalive"),
@@ -269,7 +251,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .AtStart(),
     Key("extensions.health_check.path", kString, "The path of the health answer.").Default("/"),
     Later("extensions.health_check.response_body", "other bodies; remove it"),
-    Later("extensions.health_check.tls", kServerTls),
+    Later("extensions.health_check.tls", "TLS for health checks; remove it"),
     Ignored("extensions.health_check.check_collector_pipeline", kAny,
             "it has no effect in the Collector either"),
     Later("extensions.healthcheckv2", "healthcheckv2; use health_check"),
@@ -456,14 +438,40 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .Within(0, 10 * kMinute),
 });
 
+// The table above with the keys of every `tls:` section, which are the same wherever one stands.
+class ExpandedKeys {
+ public:
+  ExpandedKeys() {
+    for (const ConfigKey& key : kKeys) {
+      keys_.push_back(key);
+      if (key.type != kSection || !key.path.ends_with(".tls")) continue;
+      for (ConfigKey& inner : key.path.starts_with("receivers.") ? ServerTlsKeys()
+                                                                 : ClientTlsKeys()) {
+        paths_.push_back(std::string(key.path).append(".").append(inner.path));
+        inner.path = paths_.back();
+        keys_.push_back(inner);
+      }
+    }
+  }
+  std::span<const ConfigKey> keys() const { return keys_; }
+
+ private:
+  std::deque<std::string> paths_;  // does not move what it holds
+  std::vector<ConfigKey> keys_;
+};
+
 }  // namespace
 
-std::span<const ConfigKey> AllConfigKeys() { return kKeys; }
+std::span<const ConfigKey> AllConfigKeys() {
+  static const ExpandedKeys all;
+  return all.keys();
+}
 
 const ConfigKey* FindConfigKey(std::string_view path) {
-  const auto* const found = std::find_if(kKeys.begin(), kKeys.end(),
-                                         [&](const ConfigKey& key) { return key.path == path; });
-  return found == kKeys.end() ? nullptr : found;
+  const std::span<const ConfigKey> keys = AllConfigKeys();
+  const auto found = std::find_if(keys.begin(), keys.end(),
+                                  [&](const ConfigKey& key) { return key.path == path; });
+  return found == keys.end() ? nullptr : &*found;
 }
 
 std::string_view NameBelow(std::string_view section, std::string_view path) {

@@ -10,6 +10,7 @@
 #include "router/app/config_check.h"
 #include "router/app/config_headers.h"
 #include "router/app/config_pipeline.h"
+#include "router/app/config_tls.h"
 #include "router/app/config_values.h"
 #include "router/app/config_view.h"
 #include "router/app/yaml_source.h"
@@ -55,6 +56,8 @@ void ReadReceiver(const YamlNode& root, const YamlEntry* entry, Config::Receiver
   std::size_t mebibytes = receiver.request_bytes_max >> 20;
   ReadUnlessZero(grpc, "max_recv_msg_size_mib", mebibytes);
   receiver.request_bytes_max = mebibytes << 20;
+  receiver.tls = ReadServerTls(FindEntry(grpc, "tls"),
+                               "receivers." + Shown(entry->key) + ".protocols.grpc.tls", log);
   receiver.auth = ReadAuth(root, FindEntry(grpc, "auth"), AuthSide::kReceiver,
                            "receivers." + Shown(entry->key) + ".protocols.grpc.auth", log);
 }
@@ -129,11 +132,7 @@ void ReadExporter(const YamlNode& root, const YamlEntry& entry, Config& config, 
   }
   exporter.auth =
       ReadAuth(root, FindEntry(otlp, "auth"), AuthSide::kExporter, shown_otlp + ".auth", log);
-  if (FindValue(otlp, "tls.insecure") == nullptr) {
-    log.Refuse(otlp_entry == nullptr ? entry.line : otlp_entry->line, shown_otlp + ".tls.insecure",
-               "not supported yet: TLS to backends, which is the default",
-               "set tls.insecure: true to send plaintext");
-  }
+  exporter.tls = ReadClientTls(FindEntry(otlp, "tls"), shown_otlp + ".tls", log);
   ReadResolver(entry, shown, config, log);
 }
 

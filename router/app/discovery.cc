@@ -55,7 +55,7 @@ Discovery::Discovery(boost::asio::io_context& control, const Config& config, Res
   if (stats_.type != type) stats_ = {};  // counters of another label
   stats_.type = type;
   if (dns != nullptr) {
-    options.hostname = dns->hostname;
+    options.hostname = hostname_ = dns->hostname;
     if (dns->has_port) options.port = dns->port;
     options.interval = dns->interval;
     options.timeout = dns->timeout;
@@ -93,13 +93,23 @@ std::vector<BackendEndpoint> Discovery::NameFor(Config::Ring::Algorithm algorith
   return Known();
 }
 
+// What its certificate is for: the name that was asked for, not the address it happens to have.
+std::string Discovery::ServerName(const resolver::Endpoint& endpoint) const {
+  if (!hostname_.empty()) return hostname_;
+  const auto found = std::find_if(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+    return host.name == endpoint.name;
+  });
+  return found == hosts_.end() ? endpoint.address.address().to_string() : found->host;
+}
+
 std::vector<BackendEndpoint> Discovery::Known() const {
   std::vector<BackendEndpoint> known;
   known.reserve(known_.size());
   for (const resolver::Endpoint& endpoint : known_) {
     known.push_back({.name = endpoint.name,
                      .ring_name = use_collector_names_ ? endpoint.collector_name : endpoint.name,
-                     .address = endpoint.address});
+                     .address = endpoint.address,
+                     .server_name = ServerName(endpoint)});
   }
   return known;
 }

@@ -48,6 +48,7 @@ class Discovery final : private resolver::Listener {
   void OnEndpoints(const resolver::EndpointSet& endpoints) override;
   void OnResolution(const resolver::ResolutionReport& report) override;
 
+  std::string ServerName(const resolver::Endpoint& endpoint) const;
   std::vector<BackendEndpoint> Known() const;
 
   bool use_collector_names_;
@@ -55,6 +56,7 @@ class Discovery final : private resolver::Listener {
   const OnEndpointsHandler on_endpoints_;
   const OnAttemptHandler on_attempt_;
   resolver::EndpointSet known_;              // the last that was told
+  std::string hostname_;                     // of DNS; empty: a static list
   std::vector<resolver::StaticHost> hosts_;  // of a static list
   LogLimiter log_limiter_;
   resolver::Outcome last_logged_ = resolver::Outcome::kSuccess;

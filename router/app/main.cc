@@ -18,6 +18,7 @@
 #include "router/app/config_summary.h"
 #include "router/app/machine.h"
 #include "router/app/owner.h"
+#include "router/app/tls_source.h"
 
 namespace {
 
@@ -42,6 +43,10 @@ int Validate(const std::string& path) {
   if (!report.config) {
     std::fprintf(stderr, "%s: %zu errors\n", path.c_str(), report.faults.size());
     return kExitConfig;
+  }
+  // Not a fault of the file: the machine that checks it need not have the certificates.
+  for (const std::string& trouble : router::FindTlsTrouble(*report.config)) {
+    std::fprintf(stderr, "warning: it would not start on this machine: %s\n", trouble.c_str());
   }
   std::printf("%s: valid: %s\n", path.c_str(), router::Summarize(*report.config).c_str());
   return 0;

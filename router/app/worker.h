@@ -60,6 +60,7 @@ class Worker final : private BackendObserver {
   ListenerTarget Target();
   const Ledger& ledger() const { return ledger_; }
   std::size_t connection_count() const { return server_.connection_count(); }
+  const HandshakeGate& handshakes() const { return *server_.handshakes(); }
   TimePoint last_sign() const { return last_sign_.load(std::memory_order_relaxed); }
 
  private:

@@ -83,6 +83,8 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   // From now on these: for later attempts and for those that wait. The connection stays, unless it
   // is plaintext and TLS is wanted, or the other way round: then what runs on it may finish.
   void SetOptions(std::shared_ptr<const BackendOptions> options);
+  // Whom its certificate must be for, from the next connection on.
+  void SetServerName(const std::string& name) { endpoint_.server_name = name; }
   // Discovery no longer knows it.
   void Retire();
   // One more retry is within the budget: a fifth of what is in flight, and three.
@@ -135,7 +137,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
 
   Codec& codec_;
   std::shared_ptr<const BackendOptions> options_;  // never null
-  const BackendEndpoint endpoint_;
+  BackendEndpoint endpoint_;
   BackendObserver& observer_;
   const std::shared_ptr<BackendMetrics> metrics_;
   std::vector<nghttp2_nv> fields_;  // refer to options_ (copied when sent) and endpoint_

@@ -4,19 +4,13 @@
 #include <utility>
 
 namespace router {
-namespace {
-
-bool IsSameBackend(const BackendEndpoint& left, const BackendEndpoint& right) {
-  return left.address == right.address && left.server_name == right.server_name;
-}
-
-}  // namespace
 
 void BackendPool::SetEndpoints(const std::vector<BackendEndpoint>& endpoints) {
   std::unordered_map<std::string, std::shared_ptr<Backend>> kept;
   for (const BackendEndpoint& endpoint : endpoints) {
     const auto found = backends_.find(endpoint.name);
-    if (found != backends_.end() && IsSameBackend(found->second->endpoint(), endpoint)) {
+    if (found != backends_.end() && found->second->endpoint().address == endpoint.address) {
+      found->second->SetServerName(endpoint.server_name);
       kept.insert(backends_.extract(found));
       continue;
     }

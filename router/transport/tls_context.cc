@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "router/transport/tls_names.h"
@@ -179,7 +180,11 @@ int TlsContext::SelectProtocol(SSL*, const unsigned char** out, unsigned char* o
 }
 
 void TlsContext::Note(const std::string& key, const std::string& source, const X509& certificate) {
-  certificates_.push_back({key, source, ExpiryOf(certificate)});
+  const auto expires = ExpiryOf(certificate);
+  if (certificates_.empty() || certificates_.back().key != key) {
+    certificates_.push_back({key, source, expires});
+  }
+  certificates_.back().expires = std::min(certificates_.back().expires, expires);
 }
 
 std::vector<std::string> FilesOf(const TlsSettings& settings) {

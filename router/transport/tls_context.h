@@ -26,7 +26,8 @@ class TlsContext {
  public:
   using Ptr = std::shared_ptr<const TlsContext>;
 
-  // What we show to peers, or trust: for metrics and warnings.
+  // What we show to peers, or trust: for metrics and warnings. Of several in a file, the one that
+  // expires first.
   struct Certificate {
     std::string key;     // of the configuration: cert_file, ca_pem …
     std::string source;  // the file's path; empty for text

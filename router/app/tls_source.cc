@@ -1,0 +1,112 @@
+#include "router/app/tls_source.h"
+
+#include <chrono>
+#include <utility>
+
+#include "router/base/log.h"
+
+namespace router {
+namespace {
+
+using std::chrono::system_clock;
+
+void WarnOfExpired(const TlsStats& stats) {
+  for (const TlsContext::Certificate& certificate : stats.certificates) {
+    if (certificate.expires > system_clock::now()) continue;
+    spdlog::warn("{}: {} {}: expired at {}; peers will refuse it", stats.key, certificate.key,
+                 Printable(certificate.source), TextOf(certificate.expires));
+  }
+}
+
+}  // namespace
+
+Result<TlsContext::Ptr> TlsSource::Make(const TlsSettings& settings,
+                                             const std::string& key) const {
+  Result<TlsContext::Ptr> made =
+      side_ == Side::kServer ? TlsContext::NewServer(settings, protocols_, is_alpn_optional_)
+                             : TlsContext::NewClient(settings);
+  if (!made) return Failure(key + ": " + Printable(made.error().message, 1024));
+  return made;
+}
+
+std::vector<FileSignature> TlsSource::Signatures(const std::optional<TlsSettings>& settings) const {
+  std::vector<FileSignature> signatures;
+  if (!settings) return signatures;
+  for (const std::string& file : FilesOf(*settings)) {
+    signatures.push_back(FileSignature::Of(file));
+  }
+  return signatures;
+}
+
+Result<void> TlsSource::Load(const std::optional<TlsSettings>& settings, const std::string& key,
+                             TimePoint now) {
+  // Before they are read: what is written meanwhile will be seen as a change.
+  std::vector<FileSignature> signatures = Signatures(settings);
+  TlsContext::Ptr context;
+  if (settings) {
+    Result<TlsContext::Ptr> made = Make(*settings, key);
+    if (!made) return tl::unexpected(made.error());
+    context = *std::move(made);
+  }
+  if (context != nullptr && context_ != nullptr) ++stats_.reloads;
+  settings_ = settings;
+  stats_.key = key;
+  read_ = seen_ = std::move(signatures);
+  Take(std::move(context), now);
+  return {};
+}
+
+void TlsSource::Take(TlsContext::Ptr context, TimePoint now) {
+  context_ = std::move(context);
+  read_at_ = now;
+  stats_.certificates.clear();
+  if (context_ != nullptr) stats_.certificates = context_->certificates();
+  WarnOfExpired(stats_);
+}
+
+bool TlsSource::Reread(TimePoint now) {
+  read_ = seen_ = Signatures(settings_);
+  read_at_ = now;
+  Result<TlsContext::Ptr> made = Make(*settings_, stats_.key);
+  if (!made) {
+    ++stats_.failed_reloads;
+    spdlog::error("{}; what was read before stays", made.error().message);
+    return false;
+  }
+  ++stats_.reloads;
+  Take(*std::move(made), now);
+  spdlog::info("{}: read again", stats_.key);
+  return true;
+}
+
+bool TlsSource::Poll(TimePoint now) {
+  if (!settings_) return false;
+  std::vector<FileSignature> signatures = Signatures(settings_);
+  const bool is_changed = signatures != read_;
+  const bool is_steady = std::exchange(seen_, std::move(signatures)) == seen_;
+  const bool is_due = settings_->reload_interval > milliseconds(0) &&
+                      now - read_at_ >= settings_->reload_interval;
+  return ((is_changed && is_steady) || is_due) && Reread(now);
+}
+
+std::string ReceiverTlsKey(const Config& config) {
+  return "receivers." + config.receiver.id + ".protocols.grpc.tls";
+}
+
+std::string ExporterTlsKey(const Config& config) {
+  return "exporters." + config.exporter.id + ".protocol.otlp.tls";
+}
+
+std::vector<std::string> FindTlsTrouble(const Config& config) {
+  std::vector<std::string> trouble;
+  const auto look = [&](TlsSource::Side side, const std::optional<TlsSettings>& settings,
+                        const std::string& key) {
+    const Result<void> done = TlsSource(side).Load(settings, key, Clock::now());
+    if (!done) trouble.push_back(done.error().message);
+  };
+  look(TlsSource::Side::kServer, config.receiver.tls, ReceiverTlsKey(config));
+  look(TlsSource::Side::kClient, config.exporter.tls, ExporterTlsKey(config));
+  return trouble;
+}
+
+}  // namespace router
