@@ -7,20 +7,24 @@ import time
 
 import descriptors
 import scenario_bytes
+import scenario_clients
+import scenario_conformance
 import scenario_ring
 import scenario_sampling
 from checks import Checks
 from dns_server import DnsServer
 from rig import Rig, RunFailed, tail
 from routers import CollectorRouter, SpanringRouter
+from tools import Tools
 
 DOCS_BEGIN, DOCS_END = "<!-- results -->", "<!-- end of results -->"
-SCENARIOS = ("schemas", "sampling", "bytes", "ring")
+SCENARIOS = ("schemas", "sampling", "bytes", "clients", "conformance", "ring")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="run.sh")
     parser.add_argument("--tools", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--clients", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--run-dir", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--proto-dir", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--bin-dir", type=pathlib.Path, help="the folder with the spanring binary")
@@ -45,6 +49,8 @@ def run_scenarios(args, rig, router, checks):
         "schemas": lambda: descriptors.run(args.proto_dir, rig.dir, checks),
         "sampling": lambda: scenario_sampling.run(rig, args.tools, router, checks),
         "bytes": lambda: scenario_bytes.run(rig, router, checks),
+        "clients": lambda: scenario_clients.run(rig, Tools(args.tools, args.clients), router, checks),
+        "conformance": lambda: scenario_conformance.run(rig, Tools(args.tools, args.clients), router, args.proto_dir, checks),
         "ring": lambda: scenario_ring.run(rig, args.tools, router, checks),
     }
     for name in args.only or SCENARIOS:
@@ -61,11 +67,14 @@ def run_scenarios(args, rig, router, checks):
 def write_docs(page, checks):
     before, rest = page.read_text().split(DOCS_BEGIN)
     _, after = rest.split(DOCS_END)
-    clients = tuple(row[0].split(",")[0] for row in checks.rows)  # their checks are the table
+    clients = tuple(row[0].split(",")[0] for row in checks.rows)  # their checks are the tables
+    cells = tuple(checks.cell_names)
     listed = "\n".join(f"* {name}: {detail}" for name, _, detail in checks.results
-                       if not name.startswith(clients) and "ends cleanly" not in name)
+                       if not name.startswith(clients + cells) and "ends cleanly" not in name)
     listed += "".join(f"\n* **known gap**: {name}: {detail}" for name, detail in checks.gaps)
-    page.write_text(f"{before}{DOCS_BEGIN}\n\n{checks.table()}\n\n{listed}\n\n{DOCS_END}{after}")
+    listed += "".join(f"\n* **not run**: {client}: {why}" for client, why in checks.skips)
+    page.write_text(f"{before}{DOCS_BEGIN}\n\n{checks.cells_table()}\n\nWith real tail samplers behind:\n\n"
+                    f"{checks.table()}\n\n{listed}\n\n{DOCS_END}{after}")
 
 
 def main():
@@ -76,7 +85,9 @@ def main():
         router = make_router(args, rig, dns)
         run_scenarios(args, rig, router, checks)
     dns.close()
-    print(f"\nrouter: {router.name}\n{checks.table()}\n")
+    print(f"\nrouter: {router.name}\n{checks.table()}\n\n{checks.cells_table()}\n")
+    for client, why in checks.skips:
+        print(f"skipped: {client}: {why}")
     if args.docs and not checks.failed:
         write_docs(args.docs, checks)
     for name, detail in checks.gaps:

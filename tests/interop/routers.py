@@ -4,7 +4,8 @@ All take the same Collector configuration. The Collector cannot be given a DNS s
 members as a static list: the strings its ring hashes are the same ("ip:4317" with `port`, "ip" without).
 """
 
-from dataclasses import dataclass
+import pathlib
+from dataclasses import dataclass, field
 
 import grpc
 
@@ -23,24 +24,50 @@ class Router:
     endpoint: str  # host:port of OTLP/gRPC
     config_path: object
     metrics_url: str
+    http_endpoint: str = ""  # host:port of OTLP/HTTP, where it was asked for
 
 
-def router_config(resolver, routing_key="traceID"):
+@dataclass(frozen=True)
+class Face:
+    """What a router shows its clients beyond OTLP/gRPC in the clear."""
+
+    has_http: bool = False
+    tls: dict = None
+    authenticator: str = None  # a name in extensions
+    extensions: dict = field(default_factory=dict)
+    cors: dict = None
+
+    def protocols(self, ports):
+        names = ("grpc", "http") if self.has_http else ("grpc",)
+        protocols = {name: {"endpoint": f"127.0.0.1:{ports[name]}"} for name in names}
+        protocols["grpc"]["max_recv_msg_size_mib"] = 64
+        for protocol in protocols.values():
+            if self.tls:
+                protocol["tls"] = dict(self.tls)
+            if self.authenticator:
+                protocol["auth"] = {"authenticator": self.authenticator}
+        if self.cors:
+            protocols["http"]["cors"] = dict(self.cors)
+        return protocols
+
+
+PLAIN = Face()
+
+
+def router_config(resolver, routing_key="traceID", face=PLAIN):
     """A plain Collector file and the addresses in it."""
-    ports = {name: free_port() for name in ("grpc", "health", "metrics")}
+    ports = {name: free_port() for name in ("grpc", "http", "health", "metrics")}
     reader = {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": ports["metrics"]}}}}
     config = {
-        "receivers": {"otlp": {"protocols": {
-            "grpc": {"endpoint": f"127.0.0.1:{ports['grpc']}", "max_recv_msg_size_mib": 64},
-        }}},
+        "receivers": {"otlp": {"protocols": face.protocols(ports)}},
         "exporters": {"loadbalancing": {
             "routing_key": routing_key,
             "protocol": {"otlp": {"timeout": "10s", "tls": {"insecure": True}}},
             "resolver": resolver,
         }},
-        "extensions": {"health_check": {"endpoint": f"127.0.0.1:{ports['health']}"}},
+        "extensions": {"health_check": {"endpoint": f"127.0.0.1:{ports['health']}"}, **face.extensions},
         "service": {
-            "extensions": ["health_check"],
+            "extensions": ["health_check", *face.extensions],
             "pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["loadbalancing"]}},
             "telemetry": {"metrics": {"readers": [reader]}, "logs": {"level": "info"}},
         },
@@ -54,11 +81,11 @@ class CollectorRouter:
     def __init__(self, rig, binary, routing_key="traceID"):
         self._rig, self._binary, self._routing_key = rig, binary, routing_key
         self.name = "collector" if routing_key == "traceID" else "collector (routing_key: service)"
-        self.keeps_unknown_fields = False
+        self.keeps_unknown_fields = self.has_h2c = False
 
-    def start(self, name, backends, with_port=True, algorithm=None):
+    def start(self, name, backends, with_port=True, algorithm=None, face=PLAIN):
         members = [f"{host}:{BACKEND_PORT}" if with_port else host for host in backends]
-        config, ports = router_config({"static": {"hostnames": members}}, self._routing_key)
+        config, ports = router_config({"static": {"hostnames": members}}, self._routing_key, face)
         # With its queue the exporter says OK before anything is delivered.
         config["exporters"]["loadbalancing"]["protocol"]["otlp"]["sending_queue"] = {"enabled": False}
         process = self._rig.start_collector(self._binary, name, config)
@@ -71,13 +98,13 @@ class SpanringRouter:
     def __init__(self, rig, binary, dns):
         self._rig, self.binary, self._dns = rig, binary, dns
         self.name = "spanring"
-        self.keeps_unknown_fields = True
+        self.keeps_unknown_fields = self.has_h2c = True
 
-    def start(self, name, backends, with_port=True, algorithm="collector_v3"):
+    def start(self, name, backends, with_port=True, algorithm="collector_v3", face=PLAIN):
         resolver = {"dns": {"hostname": BACKENDS_NAME, "interval": "1s"}}
         if with_port:
             resolver["dns"]["port"] = BACKEND_PORT
-        config, ports = router_config(resolver)
+        config, ports = router_config(resolver, face=face)
         config["spanring"] = {"dns": {"servers": [self._dns.address]}, "ring": {"algorithm": algorithm},
                               "drain": {"delay": "200ms"}}
         path = self._rig.write_config(name, config)
@@ -94,16 +121,23 @@ def _router(rig, name, process, ports):
         endpoint=f"127.0.0.1:{ports['grpc']}",
         config_path=rig.dir / f"{name}.yaml",
         metrics_url=f"http://127.0.0.1:{ports['metrics']}/metrics",
+        http_endpoint=f"127.0.0.1:{ports['http']}",
     )
 
 
 class RawSender:
     """Sends bytes as they are over python gRPC, one request at a time."""
 
-    def __init__(self, endpoint):
-        self._channel = grpc.insecure_channel(endpoint, options=[
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES), ("grpc.use_local_subchannel_pool", 1)])
+    def __init__(self, endpoint, certificates=None, authorization=None):
+        options = [("grpc.max_send_message_length", MAX_MESSAGE_BYTES), ("grpc.use_local_subchannel_pool", 1)]
+        if certificates is None:
+            self._channel = grpc.insecure_channel(endpoint, options=options)
+        else:
+            files = (certificates.ca, certificates.client.key, certificates.client.certificate)
+            credentials = grpc.ssl_channel_credentials(*(pathlib.Path(file).read_bytes() for file in files))
+            self._channel = grpc.secure_channel(endpoint, credentials, options=options)
         self._export = self._channel.unary_unary(EXPORT)
+        self._metadata = [("authorization", authorization)] if authorization else None
 
     def __enter__(self):
         return self
@@ -115,13 +149,13 @@ class RawSender:
         """The response's bytes. Raises RunFailed when the answer is not OK."""
         compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
         try:
-            return self._export(body, timeout=timeout_s, compression=compression)
+            return self._export(body, timeout=timeout_s, compression=compression, metadata=self._metadata)
         except grpc.RpcError as error:
             raise RunFailed(f"export answered {error.code()}: {error.details()}") from error
 
     def try_send(self, body):
         try:
-            self._export(body, timeout=5)
+            self._export(body, timeout=5, metadata=self._metadata)
             return True
         except grpc.RpcError:
             return False

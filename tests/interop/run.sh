@@ -25,14 +25,15 @@ flock --wait 900 9 || { echo "interop: another run holds $cache/lock" >&2; exit 
 
 judge=$("$here/build_judge.sh" "$cache")
 { read -r tools; read -r python; } <<<"$judge"
+"$here/build_clients.sh" "$cache" >"$cache/clients.txt"
 
-# Settings of the caller's own telemetry must not reach the SDKs; loopback must not go through a proxy.
+# Settings of the caller's own telemetry and trust must not reach the SDKs; loopback must not go through a proxy.
 while IFS='=' read -r name _; do
-  case $name in OTEL_* | *_proxy | *_PROXY) unset "$name" ;; esac
+  case $name in OTEL_* | *_proxy | *_PROXY | *_CA_BUNDLE | SSL_CERT_* | NODE_*) unset "$name" ;; esac
 done < <(env)
 export PYTHONDONTWRITEBYTECODE=1 GRPC_ENABLE_FORK_SUPPORT=0 GRPC_VERBOSITY=NONE
 
 echo "interop: the judge judged"
 "$python" "$here/judge_test.py" --quiet
 exec "$python" "$here/interop.py" \
-  --tools "$tools" --run-dir "$cache/run" --proto-dir "$root/proto" "${bin_dir[@]}" "$@"
+  --tools "$tools" --clients "$cache/clients.txt" --run-dir "$cache/run" --proto-dir "$root/proto" "${bin_dir[@]}" "$@"

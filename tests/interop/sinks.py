@@ -41,12 +41,12 @@ class Sinks:
             taken, self._bodies = self._bodies, {host: [] for host in self.hosts}
         return taken
 
-    def await_all(self, front):
+    def await_all(self, front, sender_options=None):
         """Sends probes through the router until every sink has had one; forgets them."""
         rng, reached = random.Random(13), set()
 
         def step():
-            with RawSender(front.endpoint) as sender:
+            with RawSender(front.endpoint, **(sender_options or {})) as sender:
                 for _ in range(8):
                     sender.try_send(probe(rng.randbytes(16)))
             reached.update(host for host, bodies in self.take().items() if bodies)

@@ -96,7 +96,8 @@ def run(name, protocol, compression, endpoint, ca, certificate, key, authorizati
 def main():
     for line in pathlib.Path(sys.argv[1]).read_text().splitlines():
         cell = line.split("\t")
-        print(f"{cell[0]}\t{run(*cell)}", flush=True)
+        outcome = run(*cell)
+        print(f"\n{cell[0]}\t{outcome}", flush=True)  # the SDK logs beside, not always whole lines
 
 
 if __name__ == "__main__":
