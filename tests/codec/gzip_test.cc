@@ -297,7 +297,7 @@ TEST_F(GzipCodecTest, RefusesBombQuickly) {
 // Scenario: contents of 4 MiB and of 4 MiB + 1, 1000 times their compressed size.
 // Guarantees: the ratio guard begins above 4 MiB. A-06.
 TEST_F(GzipCodecTest, RefusesHighRatioOnlyAboveFourMebibytes) {
-  const Bytes four(GzipCodec::kRatioFreeBytes, 0);
+  const Bytes four(Inflater::kRatioFreeBytes, 0);
   EXPECT_EQ(Inflate(ZlibGzip(four)), std::nullopt);
   EXPECT_EQ(body_.size(), four.size());
   EXPECT_EQ(Inflate(ZlibGzip(Bytes(four.size() + 1, 0))), InflateError::kRatio);

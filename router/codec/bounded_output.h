@@ -1,0 +1,60 @@
+// BoundedOutput: a Body that is being inflated into, up to an exact number of bytes.
+//
+// Thread safety: its worker only. Lives for one message.
+// Invariants: the body's capacity never exceeds size_max, and while it grows old and new copy
+// together hold at most 1.2 times size_max. No growth before there is a byte that needs it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "router/base/body.h"
+
+namespace router {
+
+// How inflating goes on.
+enum class InflateProgress : std::uint8_t {
+  kMore,
+  kDone,
+  kGrow,  // start again with all the room there may be
+  kMalformed,
+  kTruncated,
+  kTooLarge,    // more than size_max bytes
+  kOverworked,  // too much work for what came out
+  kNoMemory,
+};
+
+class BoundedOutput {
+ public:
+  // `body` outlives this object.
+  BoundedOutput(Body& body, std::size_t size_max) : body_(body), size_max_(size_max) {}
+  ~BoundedOutput() { body_.account().Release(scratch_bytes_); }
+  BoundedOutput(const BoundedOutput&) = delete;
+  BoundedOutput& operator=(const BoundedOutput&) = delete;
+
+  // Forgets what was written and reserves `capacity`, at most size_max. False: the budget is full.
+  [[nodiscard]] bool Restart(std::size_t capacity);
+
+  // Where to write next; never empty. A spare byte when the capacity is used up, so that exactly
+  // full passes and growth has a reason.
+  std::span<std::uint8_t> Room();
+  // The first `written` bytes of the last Room() are valid: kMore, kTooLarge, kGrow or kNoMemory.
+  InflateProgress Take(std::size_t written);
+  // Makes the next Room() at least `bytes` long: kMore, kTooLarge, kGrow or kNoMemory.
+  InflateProgress Prepare(std::size_t bytes);
+
+  // Charges the decoder's own memory, `bytes` in all, until the message is over. False: the budget
+  // is full.
+  [[nodiscard]] bool ChargeScratch(std::size_t bytes);
+
+  std::size_t size() const { return body_.size(); }
+
+ private:
+  Body& body_;
+  const std::size_t size_max_;
+  std::size_t scratch_bytes_ = 0;
+  std::uint8_t spare_ = 0;
+};
+
+}  // namespace router

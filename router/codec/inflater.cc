@@ -1,0 +1,48 @@
+#include "router/codec/inflater.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+namespace router {
+
+std::optional<InflateError> Inflater::Inflate(std::span<const std::uint8_t> in,
+                                              const InflateLimits& limits, Body& out) {
+  [[maybe_unused]] constexpr std::size_t kUint32Max = std::numeric_limits<std::uint32_t>::max();
+  assert(in.size() <= kUint32Max && limits.output_bytes_max < kUint32Max && out.size() == 0);
+  const std::size_t ratio_max = std::max(kRatioFreeBytes, kRatioMax * in.size());
+  const std::size_t size_max = std::min(limits.output_bytes_max, ratio_max);
+
+  BoundedOutput output(out, size_max);
+  std::size_t capacity = in.empty() ? 0 : std::min(SizeHint(in), size_max);
+  InflateProgress progress = InflateProgress::kGrow;
+  while (progress == InflateProgress::kGrow) {
+    // A reservation too large to be copied turned out too small: the hint spoke for a part only, or
+    // lied. Start again with all there may be; that happens once.
+    if (!output.Restart(capacity)) {
+      progress = InflateProgress::kNoMemory;
+    } else if (in.empty()) {
+      progress = InflateProgress::kTruncated;
+    } else {
+      progress = InflateAll(in, output);
+    }
+    capacity = size_max;
+  }
+  Forget();
+  if (progress == InflateProgress::kDone) return std::nullopt;
+  out.Reset();
+  switch (progress) {
+    case InflateProgress::kTruncated:
+      return InflateError::kTruncated;
+    case InflateProgress::kTooLarge:
+      return size_max < limits.output_bytes_max ? InflateError::kRatio : InflateError::kTooLarge;
+    case InflateProgress::kOverworked:
+      return InflateError::kRatio;
+    case InflateProgress::kNoMemory:
+      return InflateError::kNoMemory;
+    default:
+      return InflateError::kMalformed;
+  }
+}
+
+}  // namespace router
