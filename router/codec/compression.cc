@@ -5,6 +5,10 @@ namespace router {
 std::optional<Compression> CompressionFrom(std::string_view name) {
   if (name.empty() || name == "identity") return Compression::kNone;
   if (name == "gzip") return Compression::kGzip;
+  if (name == "deflate" || name == "zlib") return Compression::kZlib;
+  if (name == "zstd") return Compression::kZstd;
+  if (name == "snappy" || name == "x-snappy-framed") return Compression::kSnappy;
+  if (name == "lz4") return Compression::kLz4;
   return std::nullopt;
 }
 

@@ -14,18 +14,12 @@ std::optional<InflateError> Inflater::Inflate(std::span<const std::uint8_t> in,
   const std::size_t size_max = std::min(limits.output_bytes_max, ratio_max);
 
   BoundedOutput output(out, size_max);
-  std::size_t capacity = in.empty() ? 0 : std::min(SizeHint(in), size_max);
+  std::size_t capacity = std::min(SizeHint(in), size_max);
   InflateProgress progress = InflateProgress::kGrow;
   while (progress == InflateProgress::kGrow) {
     // A reservation too large to be copied turned out too small: the hint spoke for a part only, or
     // lied. Start again with all there may be; that happens once.
-    if (!output.Restart(capacity)) {
-      progress = InflateProgress::kNoMemory;
-    } else if (in.empty()) {
-      progress = InflateProgress::kTruncated;
-    } else {
-      progress = InflateAll(in, output);
-    }
+    progress = output.Restart(capacity) ? InflateAll(in, output) : InflateProgress::kNoMemory;
     capacity = size_max;
   }
   Forget();

@@ -1,4 +1,5 @@
-// Inflater: one compressed format into a Body, bounded in memory and in time. Common to all formats.
+// Inflater: one compressed format into a Body, bounded in memory and in time. Common to all
+// formats.
 //
 // Inflating trusts nothing the sender says: output grows in bounded steps that are charged to the
 // memory budget, and stops at the first byte too many. A size that a header or trailer claims is
@@ -24,7 +25,7 @@ namespace router {
 
 enum class InflateError : std::uint8_t {
   kMalformed,  // another format, damaged, or something else behind the last member
-  kTruncated,  // ends inside a member; also no bytes at all
+  kTruncated,  // ends inside a member; also no bytes at all (which Snappy has for no content)
   kTooLarge,   // more than output_bytes_max
   kRatio,      // a bomb: out of proportion to the input in size (200:1 above 4 MiB) or in work
   kNoMemory,   // the memory budget is full
@@ -53,7 +54,7 @@ class Inflater {
  private:
   // What the message itself says about its inflated size; 0 when it says nothing.
   virtual std::size_t SizeHint(std::span<const std::uint8_t> in) const = 0;
-  // All of `in`, which is not empty. May be called a second time for the same message (kGrow).
+  // All of `in`. May be called a second time for the same message (kGrow).
   virtual InflateProgress InflateAll(std::span<const std::uint8_t> in, BoundedOutput& output) = 0;
   // The message is over, however it ended: nothing may point into it any more.
   virtual void Forget() {}

@@ -57,10 +57,14 @@ StreamInflater::Step IsalInflater::Decode(std::span<const std::uint8_t> in,
   state_->next_out = room.data();
   state_->avail_out = static_cast<std::uint32_t>(room.size());
   const int code = isal_inflate(state_.get());
-  const Step step = {state_->next_in - in.data(), room.size() - state_->avail_out,
-                     code != ISAL_DECOMP_OK && code != ISAL_END_INPUT ? InflateProgress::kMalformed
-                     : state_->block_state == ISAL_BLOCK_FINISH       ? InflateProgress::kDone
-                                                                      : InflateProgress::kMore};
+  Step step = {state_->next_in - in.data(), room.size() - state_->avail_out,
+               InflateProgress::kMore};
+  if (code != ISAL_DECOMP_OK && code != ISAL_END_INPUT) {
+    step.progress = InflateProgress::kMalformed;
+  } else if (state_->block_state == ISAL_BLOCK_FINISH) {
+    step.progress = InflateProgress::kDone;
+    step.read -= state_->read_in_length / 8;  // behind zlib's trailer it keeps whole bytes
+  }
   return step;
 }
 

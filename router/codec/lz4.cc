@@ -42,8 +42,7 @@ std::size_t Lz4Inflater::SizeHint(std::span<const std::uint8_t> in) const {
   return static_cast<std::size_t>(LittleEndian(in.subspan(kContentSizeAt, 8)));
 }
 
-InflateProgress Lz4Inflater::BeginFrame(std::span<const std::uint8_t> rest,
-                                        BoundedOutput& output) {
+InflateProgress Lz4Inflater::BeginFrame(std::span<const std::uint8_t> rest, BoundedOutput& output) {
   if (!IsFrameStart(rest)) return InflateProgress::kMalformed;
   if (rest.size() < kHeaderBytesMin) return InflateProgress::kTruncated;
   const std::size_t block_bytes = BlockBytesMax(rest);

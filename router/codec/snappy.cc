@@ -96,6 +96,8 @@ InflateProgress InflateDataChunk(const Chunk& chunk, BoundedOutput& output) {
 }
 
 InflateProgress InflateFramed(Bytes in, BoundedOutput& output) {
+  // Go's writer has written nothing at all when there was nothing to write.
+  if (in.empty()) return InflateProgress::kDone;
   if (in.size() < kStreamIdentifier.size()) return InflateProgress::kTruncated;
   WorkBound work(in);
   const std::uint8_t* next = in.data();
@@ -131,8 +133,7 @@ InflateProgress InflateBlock(Bytes in, BoundedOutput& output) {
   return taken == InflateProgress::kMore ? InflateProgress::kDone : taken;
 }
 
-void WriteChunkHeader(std::uint8_t* to, ChunkType type, std::size_t data_bytes,
-                      std::uint32_t crc) {
+void WriteChunkHeader(std::uint8_t* to, ChunkType type, std::size_t data_bytes, std::uint32_t crc) {
   const std::size_t length = kCrcBytes + data_bytes;
   to[0] = type;
   for (std::size_t i = 0; i < 3; ++i) to[1 + i] = static_cast<std::uint8_t>(length >> (8 * i));
@@ -145,8 +146,8 @@ void WriteChunkHeader(std::uint8_t* to, ChunkType type, std::size_t data_bytes,
 std::size_t SnappyInflater::SizeHint(Bytes in) const {
   std::size_t total = 0;
   if (!IsFramed(in)) {
-    const bool is_known = snappy_uncompressed_length(Chars(in.data()), in.size(), &total) ==
-                          SNAPPY_OK;
+    const bool is_known =
+        snappy_uncompressed_length(Chars(in.data()), in.size(), &total) == SNAPPY_OK;
     return is_known && total <= kBlockRatioMax * in.size() ? total : 0;
   }
   Chunk chunk{};

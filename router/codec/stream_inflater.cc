@@ -20,6 +20,7 @@ std::uint64_t LittleEndian(std::span<const std::uint8_t> bytes) {
 
 InflateProgress StreamInflater::InflateAll(std::span<const std::uint8_t> in,
                                            BoundedOutput& output) {
+  if (in.empty()) return InflateProgress::kTruncated;
   WorkBound work(in);
   const std::uint8_t* next = in.data();
   do {

@@ -29,8 +29,8 @@ std::span<const std::uint8_t> WorkBound::Slice(const std::uint8_t* next) const {
 bool WorkBound::IsExceeded(const std::uint8_t* next, std::size_t output_bytes) {
   if (next < next_check_ || end_ - begin_ <= static_cast<std::ptrdiff_t>(kSliceBytes)) return false;
   next_check_ = next + std::min(Rest(next).size(), kSliceBytes);
-  const auto bytes = static_cast<std::int64_t>(next - begin_) +
-                     static_cast<std::int64_t>(output_bytes);
+  const auto bytes =
+      static_cast<std::int64_t>(next - begin_) + static_cast<std::int64_t>(output_bytes);
   return ThreadCpuNanoseconds() - started_ns_ > kFreeNs + kNsPerByteMax * bytes;
 }
 

@@ -32,7 +32,6 @@ void operator delete[](void* memory, std::size_t) noexcept { operator delete[](m
 namespace router {
 namespace {
 
-constexpr std::size_t kMiB = 1 << 20;
 constexpr std::size_t kLimit = 16 * kMiB;
 
 // Scenario: messages just above and below the limit and a bomb, whose last trailer claims anything

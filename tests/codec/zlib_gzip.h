@@ -9,9 +9,9 @@
 #include <stdexcept>
 #include <vector>
 
-namespace router {
+#include "tests/codec/content.h"
 
-using Bytes = std::vector<std::uint8_t>;
+namespace router {
 
 // One gzip member. `header` adds optional header fields.
 inline Bytes ZlibGzip(std::span<const std::uint8_t> in, int level = 6,
