@@ -13,7 +13,6 @@ namespace proto = opentelemetry::proto::collector::trace::v1;
 
 constexpr std::string_view kSeparator = "; ";
 constexpr std::string_view kMore = "; ...";
-constexpr std::string_view kNoReasonGiven = "spans were rejected by the backend";
 
 bool HoldsMessage(std::string_view joined, std::string_view message) {
   for (std::size_t at = joined.find(message); at != std::string_view::npos;

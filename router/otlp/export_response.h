@@ -15,6 +15,8 @@ namespace router {
 // One backend's message, and all of them joined.
 inline constexpr std::size_t kPartialMessageBytesMax = 1024;
 inline constexpr std::size_t kJoinedMessageBytesMax = 4096;
+// Said when spans were rejected and nobody said why (GS-09).
+inline constexpr std::string_view kNoReasonGiven = "spans were rejected by the backend";
 
 // rejected_spans == 0 with a message is a warning (GS-10); without one it is full success.
 struct PartialSuccess {
