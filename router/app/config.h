@@ -40,14 +40,15 @@ struct Config {
   // backends. Secrets.
   struct Auth {
     enum class Kind { kBearer, kBasicServer, kBasicClient };
-    std::string id;  // as in the file
+    std::string id = {};  // as in the file
     Kind kind = Kind::kBearer;
     std::string header = "authorization";  // kBearer; lower case
     std::string scheme = "Bearer";         // kBearer; "": the token stands alone
-    std::vector<std::string> tokens;       // kBearer, without a file
-    std::string file;                      // kBearer: of tokens; kBasicServer: of users
-    std::string users;                     // kBasicServer: as in the file
-    std::string user, user_file, password, password_file;  // kBasicClient; files win
+    std::vector<std::string> tokens = {};  // kBearer, without a file
+    std::string file = {};                 // kBearer: of tokens; kBasicServer: of users
+    std::string users = {};                // kBasicServer: as in the file
+    std::string user = {}, user_file = {}, password = {},
+                password_file = {};  // kBasicClient; files win
     bool operator==(const Auth&) const = default;
   };
 

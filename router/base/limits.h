@@ -11,6 +11,8 @@ namespace router {
 // --- clients ------------------------------------------------------------------------------------
 inline constexpr std::size_t kHeaderBlockBytesMax = 64 * 1024;  // one request's headers, decoded
 inline constexpr std::uint32_t kServerStreamWindowBytes = 256 * 1024;
+// Of one request, before its client is known to be let in (rule H-05).
+inline constexpr std::uint32_t kUnknownClientWindowBytes = 64 * 1024;
 inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
 // More resets than that are an attack (CVE-2023-44487). nghttp2's own limit, 33 per second, is what
 // an honest client with short deadlines reaches when a backend is slow, or every client whose

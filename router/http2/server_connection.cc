@@ -110,7 +110,11 @@ void ServerStream::Finish(GrpcCode code, std::string_view message) {
 
 void ServerStream::HoldBody(bool is_held) {
   is_held_ = is_held;
-  if (is_held || held_bytes_ == 0) return;
+  if (is_held) return;
+  if (connection_.options_.first_window_bytes < kServerStreamWindowBytes) {
+    nghttp2_session_set_local_window_size(connection_.session(), NGHTTP2_FLAG_NONE, id_,
+                                          kServerStreamWindowBytes);
+  }
   nghttp2_session_consume_stream(connection_.session(), id_, std::exchange(held_bytes_, 0));
   connection_.MarkDirty();
 }
@@ -152,7 +156,7 @@ void ServerConnection::OpenSession() {
   const std::array settings = {
       nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
                              options_.concurrent_streams_max},
-      nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kServerStreamWindowBytes},
+      nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.first_window_bytes},
       nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kHeaderBlockBytesMax}};
   nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,

@@ -61,7 +61,8 @@ class ServerStream {
   void Push(std::string_view message);
   void Finish(GrpcCode code, std::string_view message);
 
-  // While held, the client can send no more of this request than its window; other streams go on.
+  // While held, the client can send no more of this request than its first window; other streams go
+  // on. Released, it has the full window.
   void HoldBody(bool is_held);
 
   const std::string& peer() const;
@@ -102,6 +103,7 @@ class Acceptor {
 struct ServerConnectionOptions {
   std::uint32_t concurrent_streams_max = 1000;
   milliseconds preface_timeout = kPrefaceTimeout;
+  std::uint32_t first_window_bytes = kServerStreamWindowBytes;  // of each stream
 };
 
 class ServerConnection final : public Connection {

@@ -49,10 +49,8 @@ bool ExportIntake::Begin(std::optional<milliseconds> timeout) {
   if (known && !LetIn(*known)) return false;
   state_ = State::kReading;
   context_.loop.SetTimer(timer_, deadline_);
-  if (!known) {
-    is_asking_ = true;
-    face_.HoldBody(true);
-  }
+  is_asking_ = !known;
+  if (context_.authenticator.policy() != nullptr) face_.HoldBody(is_asking_);
   return true;
 }
 

@@ -39,8 +39,8 @@ struct BodyLimit {
 // The face of one request.
 class IntakeFace : public ExportSink {
  public:
-  // True: who the client is takes a moment to find out; no more of the body should be read than has
-  // been. False: go on.
+  // Only where credentials are asked for. True: who the client is takes a moment to find out; no
+  // more of the body should be read than has been. False: the body may come.
   virtual void HoldBody(bool is_held) = 0;
 
  protected:

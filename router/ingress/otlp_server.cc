@@ -11,9 +11,13 @@ namespace router {
 OtlpServer::~OtlpServer() { CloseAll("shut down"); }
 
 void OtlpServer::Add(boost::asio::ip::tcp::socket socket) {
+  ServerConnectionOptions options = context_.options.connection;
+  if (context_.authenticator.policy() != nullptr) {
+    options.first_window_bytes = kUnknownClientWindowBytes;
+  }
   Transport transport(std::move(socket), TlsAccept{context_.options.tls, handshakes_});
-  connections_.insert(ServerConnection::Start(context_.loop, std::move(transport), *this,
-                                              context_.options.connection));
+  connections_.insert(
+      ServerConnection::Start(context_.loop, std::move(transport), *this, options));
 }
 
 void OtlpServer::AnnounceShutDown() {
