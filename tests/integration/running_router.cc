@@ -82,9 +82,13 @@ std::string RunningRouter::ConfigText(const Options& options) const {
       more(options.grpc_settings) + "}}}}\n" +
       "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}" +
       more(options.exporter_settings) + "}}, resolver: {" + resolver + "}}}\n" +
-      "extensions: {health_check: {endpoint: \"" + local(health_port_) + "\"}}\n" +
+      "extensions: {health_check: {endpoint: \"" + local(health_port_) + "\"}" +
+      more(options.extension) +
+      "}\n"
       "service:\n"
-      "  extensions: [health_check]\n"
+      "  extensions: [health_check" +
+      more(options.extension.substr(0, options.extension.find(':'))) +
+      "]\n"
       "  pipelines: {traces: {receivers: [otlp], exporters: [loadbalancing]}}\n"
       "  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: " +
       std::to_string(metrics_port_) + "}}}}]}}\n";

@@ -40,6 +40,7 @@ class RunningRouter {
     std::string dns_resolver = {};           // instead of it: the keys of resolver.dns
     std::string grpc_settings = {};  // more keys of receivers.otlp.protocols.grpc: "key: value, …"
     std::string exporter_settings = {};  // more keys of exporters.loadbalancing.protocol.otlp
+    std::string extension = {};          // one more extension that is started: "id: {…}"
     std::string spanring_settings = {};  // keys of the block `spanring`
     bool wait_until_ready = true;
   };
