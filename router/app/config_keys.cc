@@ -155,7 +155,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .Within(0, 10 * kMinute),
     Key("exporters.loadbalancing.protocol.otlp.compression", kChoice, "How bodies are sent.")
         .Default("gzip")
-        .OneOf("gzip|none", "snappy|zstd|zlib|deflate|lz4"),
+        .OneOf("gzip|none|snappy|zstd"),
     Key("exporters.loadbalancing.protocol.otlp.headers", kHeaders,
         "Headers for every request to a backend; names in lower case, values kept secret."),
     Key("exporters.loadbalancing.protocol.otlp.tls", kSection,

@@ -118,7 +118,9 @@ void ReadResolver(const YamlEntry& exporter, const std::string& shown, Config& c
 
 void ReadExporter(const YamlNode& root, const YamlEntry& entry, Config& config, FaultLog& log) {
   constexpr Choice<Compression> kCompressions[] = {{"gzip", Compression::kGzip},
-                                                   {"none", Compression::kNone}};
+                                                   {"none", Compression::kNone},
+                                                   {"snappy", Compression::kSnappy},
+                                                   {"zstd", Compression::kZstd}};
   const std::string shown = "exporters." + Shown(entry.key);
   const std::string shown_otlp = shown + ".protocol.otlp";
   const YamlEntry* otlp_entry = FindEntry(entry.value.get(), "protocol.otlp");

@@ -51,7 +51,9 @@ std::string_view LogLevelName(Config::LogLevel level) {
 std::string Summarize(const Config& config) {
   std::string text = "gRPC " + FormatAddress(config.receiver.endpoint) + " -> ";
   text += std::visit([](const auto& resolver) { return TextOf(resolver); }, config.resolver);
-  text += config.exporter.compression == Compression::kGzip ? ", gzip" : ", uncompressed";
+  const Compression compression = config.exporter.compression;
+  text += ", ";
+  text += compression == Compression::kNone ? "uncompressed" : NameOf(compression);
   text += ", timeout " + FormatGoDuration(config.exporter.timeout);
   if (const std::size_t count = config.exporter.headers.size(); count > 0) {
     text += ", " + std::to_string(count) + (count == 1 ? " header" : " headers");
