@@ -1,5 +1,6 @@
 #include "router/app/config_reader.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -135,6 +136,16 @@ void ReadExporter(const YamlNode& root, const YamlEntry& entry, Config& config, 
   exporter.auth =
       ReadAuth(root, FindEntry(otlp, "auth"), AuthSide::kExporter, shown_otlp + ".auth", log);
   exporter.tls = ReadClientTls(FindEntry(otlp, "tls"), shown_otlp + ".tls", log);
+  if (exporter.auth && !exporter.tls) {
+    log.Refuse(FindEntry(otlp, "auth")->line, shown_otlp + ".auth",
+               "the credentials would travel in plain text", "remove tls.insecure");
+  }
+  if (exporter.auth &&
+      std::any_of(exporter.headers.begin(), exporter.headers.end(),
+                  [&](const auto& header) { return header.first == exporter.auth->header; })) {
+    log.Refuse(FindEntry(otlp, "auth")->line, shown_otlp + ".auth",
+               "headers sets " + exporter.auth->header + " as well", "keep one of them");
+  }
   ReadResolver(entry, shown, config, log);
 }
 

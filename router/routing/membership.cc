@@ -1,8 +1,14 @@
 #include "router/routing/membership.h"
 
+#include <limits>
 #include <utility>
 
 namespace router {
+namespace {
+
+constexpr std::size_t kNoWorker = std::numeric_limits<std::size_t>::max();
+
+}  // namespace
 
 bool Membership::SetKnown(std::vector<BackendEndpoint> endpoints) {
   if (endpoints == known_) return false;
@@ -10,9 +16,10 @@ bool Membership::SetKnown(std::vector<BackendEndpoint> endpoints) {
   for (const BackendEndpoint& endpoint : endpoints) names.insert(endpoint.name);
   const auto is_unknown = [&](const std::string& name) { return !names.contains(name); };
   std::erase_if(joined_, is_unknown);
+  std::erase_if(first_, is_unknown);
   std::erase_if(unheard_, is_unknown);
   std::erase_if(down_, [&](const auto& entry) { return is_unknown(entry.first); });
-  if (known_.empty() && !is_settled_) unheard_ = names;
+  if (known_.empty() && !is_settled_) first_ = unheard_ = names;
   known_ = std::move(endpoints);
   names_ = std::move(names);
   // The last one waited for may just have been removed.
@@ -25,6 +32,7 @@ bool Membership::OnReady(std::size_t worker, const std::string& name) {
   bool is_change = joined_.insert(name).second;
   if (const auto found = down_.find(name); found != down_.end()) {
     found->second.erase(worker);
+    found->second.erase(kNoWorker);
     if (found->second.empty()) {
       down_.erase(found);
       is_change = true;
@@ -46,9 +54,18 @@ bool Membership::Heard(const std::string& name) {
   return !is_settled_ && unheard_.empty() && Settle();
 }
 
+bool Membership::EndWait() {
+  if (is_settled_) return false;
+  unheard_.clear();
+  return Settle();
+}
+
 bool Membership::Settle() {
-  if (is_settled_ || known_.empty()) return false;
+  if (joined_.empty()) return false;  // nowhere to send anything to
   is_settled_ = true;
+  for (const std::string& name : first_) {
+    if (joined_.insert(name).second) down_[name].insert(kNoWorker);
+  }
   return true;
 }
 

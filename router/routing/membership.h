@@ -1,13 +1,13 @@
 // Membership: which of the known backends are on the ring. The rules, without threads, clock or
 // I/O.
 //
-// A backend joins the ring when a worker connected to it for the first time and leaves when
-// discovery drops it; losing a connection later does not take it off. The first ring waits until
-// every backend of the first set has either connected or failed once (is_settled), so that a start
-// does not send early traces to the fastest to connect. A backend is down while a worker says so;
-// it stays on the ring, and its traces fail over.
+// The first set that discovery names joins as a whole, once one of it has connected and each has
+// been heard of or enough was waited (is_settled): those that did not connect are down. So replicas
+// that start at different times have the same ring. Whoever is named later joins when a worker has
+// connected to it for the first time. A backend leaves when discovery drops it, and only then. It
+// is down while a worker says so; it stays on the ring, and its traces fail over.
 // Thread safety: one thread.
-// Invariant: every joined name is known.
+// Invariant: every joined name is known. Not settled: nobody has joined as far as others see.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ class Membership {
   bool OnReady(std::size_t worker, const std::string& name);
   bool OnDown(std::size_t worker, const std::string& name);
   // Enough waited for the first set.
-  bool Settle();
+  bool EndWait();
 
   bool is_settled() const { return is_settled_; }
   const std::vector<BackendEndpoint>& known() const { return known_; }
@@ -37,11 +37,13 @@ class Membership {
 
  private:
   bool Heard(const std::string& name);
+  bool Settle();
 
   std::vector<BackendEndpoint> known_;
   std::set<std::string> names_;  // of known_
   std::set<std::string> joined_;
-  std::set<std::string> unheard_;  // of the first set: neither connected nor failed yet
+  std::set<std::string> first_;    // those of the first set that are still known
+  std::set<std::string> unheard_;  // of these: neither connected nor failed yet
   std::map<std::string, std::set<std::size_t>>
       down_;  // known ones, and the workers that say so; never empty
   bool is_settled_ = false;

@@ -81,7 +81,7 @@ bool TableUpdater::Know(std::vector<BackendEndpoint> endpoints) {
   if (is_first && !membership_.is_settled()) {
     settle_timer_.expires_after(settle_);
     settle_timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error && membership_.Settle()) RebuildSoon();
+      if (!error && membership_.EndWait()) RebuildSoon();
     });
   }
   return true;

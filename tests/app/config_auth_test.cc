@@ -85,6 +85,25 @@ TEST(ConfigAuthTest, FaultsAreNamed) {
   }
 }
 
+// Scenario: credentials for backends, over TLS and in plain text.
+// Guarantees: taken and refused, as by the Collector's own clients.
+TEST(ConfigAuthTest, CredentialsForBackendsNeedTls) {
+  const auto file = [](const char* insecure) {
+    return std::string(
+               "exporters: {loadbalancing: {resolver: {static: {hostnames: [a]}}, protocol: "
+               "{otlp: {tls: {insecure: ") +
+           insecure +
+           "}, auth: {authenticator: basicauth/out}}}}}\n"
+           "extensions: {basicauth/out: {client_auth: {username: u, password: s3cret}}}\n";
+  };
+  const auto tls = ReadText(file("false"));
+  ASSERT_TRUE(tls.config) << Texts(tls.faults);
+  EXPECT_EQ(tls.config->exporter.auth->user, "u");
+  EXPECT_EQ(tls.config->exporter.auth->kind, Kind::kBasicClient);
+  EXPECT_THAT(Texts(ReadText(file("true")).faults),
+              HasSubstr("the credentials would travel in plain text"));
+}
+
 // Scenario: service.extensions is there and leaves the authenticator out.
 // Guarantees: refused, as the Collector does: it would not be started.
 TEST(ConfigAuthTest, AuthenticatorMustBeStarted) {

@@ -64,8 +64,6 @@ class Run:
     records: list
     # [(time from which a ring may be in use, {trace: backend})]: one entry for a static list.
     rings: list
-    # [(begin, end, {trace: backend})]: rings of single routers, that lack backends which were away at their start.
-    small_rings: list = dataclasses.field(default_factory=list)
     troubles: list = dataclasses.field(default_factory=list)
     routers: list = dataclasses.field(default_factory=list)
     unreadable: int = 0
@@ -286,8 +284,7 @@ def check_owners(run, books, counts, notes, faults):
             # Rings from RING_GRACE before the copy until the copy: a request keeps the ring it began with.
             last = bisect.bisect_right(starts, at)
             first = max(bisect.bisect_right(starts, at - RING_GRACE) - 1, 0)
-            owners = [ring.get(trace) for begin, end, ring in run.small_rings if begin <= at <= end]
-            owners += [ring.get(trace) for _, ring in run.rings[first:max(last, first + 1)]]
+            owners = [ring.get(trace) for _, ring in run.rings[first:max(last, first + 1)]]
             if backend in owners:
                 continue
             if any(index.overlaps(where, at - OWNER_GRACE, at) for where in (*owners, "machine")) or \

@@ -194,11 +194,6 @@ class CheckerTest(unittest.TestCase):
         self.assertTrue(any("rolling restart" in line for line in findings.faults), findings.faults)
         self.expect(check([failed, call(number=2)], [taken()], troubles=rolling + [down()], routers=routers))
 
-    def test_a_router_that_started_without_a_backend_has_a_ring_without_it(self):
-        small = [(9 * S, 11 * S, {TRACE: B})]
-        self.expect(check([call()], [taken(backend=B)], small_rings=small))
-        self.expect(check([call()], [taken(backend=B, at=12 * S)], small_rings=small), "I2")
-
     def test_a_router_without_descriptors_may_pass_over_any_backend(self):
         self.expect(check([call()], [taken(backend=B)], troubles=[down(kind="router_files", where="router")]))
         self.expect(check([call()], [taken(backend=B)], troubles=[down(kind="router_stop", where="router")]), "I2")

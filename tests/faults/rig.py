@@ -1,5 +1,4 @@
 """One run: starts the processes of a plan, carries its faults out, heals, waits until all is quiet, and checks."""
-import itertools
 import pathlib
 import resource
 import signal
@@ -18,7 +17,6 @@ SAMPLE_S = 0.5
 QUIET_DEADLINE_S = 30
 CLIENT_DEADLINE_S = 60
 DRAIN_DEADLINE_S = 20
-AWAY = {"kill", "stop", "blackhole"}  # a router that starts meanwhile does not find this backend
 MEMORY_LACK_MIB = 16  # the least that a configuration may say
 
 
@@ -49,7 +47,6 @@ class Rig:
         self.busy = {}          # what is under a fault now: one fault at a time for each
         self.undo = []          # [(time_s, function)]
         self.known_rings = {}   # {hosts: {trace: backend}}
-        self.starts = []        # times of routers that began during the load
         self.draining = {}      # router: time of SIGTERM
         self.next_sample = 0
         self.watched_at, self.waited = 0, {}   # {task: time it waited for a CPU}
@@ -85,7 +82,6 @@ class Rig:
         self.client = Client(self.binaries, self.directory, 0, self.routers, self.plan.seed, options)
 
     def start_router(self, router):
-        self.starts.append(time.monotonic_ns())
         router.start()
         if self.plan.files_max:
             resource.prlimit(router.pid, resource.RLIMIT_NOFILE, (self.plan.files_max, self.plan.files_max))
@@ -283,7 +279,6 @@ class Rig:
         self.routers_as_checker_sees()
         return checker.check(checker.Run(
             tries=ledgers.read_tries(self.client.ledger), records=records, rings=self.rings(traces),
-            small_rings=self.small_rings(traces),
             troubles=self.troubles, routers=self.facts, unreadable=unreadable, healed_at=self.healed_ns,
             load_end=self.load_end_ns))
 
@@ -295,21 +290,6 @@ class Rig:
 
     def rings(self, traces):
         return [(at, self.owners_of(traces, hosts)) for at, hosts in self.memberships or [(0, self.hosts)]]
-
-    def small_rings(self, traces):
-        """[(begin, end, ring)] of routers that started while backends were away: those join when reached."""
-        rings = []
-        for at in self.starts:
-            away = [trouble for trouble in self.troubles if trouble.kind in AWAY and
-                    trouble.begin <= at + checker.S and at - checker.S <= trouble.end]
-            for size in range(1, len(away) + 1):
-                for missing in itertools.combinations(away, size):
-                    names = {trouble.where.split(":")[0] for trouble in missing}
-                    hosts = [host for host in self.hosts if host not in names]
-                    end = max(trouble.end for trouble in missing) + checker.RING_GRACE
-                    if hosts:
-                        rings.append((at, end, self.owners_of(traces, hosts)))
-        return rings
 
     def owners_of(self, traces, hosts):
         """{trace: backend} on the ring of these; asked once."""

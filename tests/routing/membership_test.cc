@@ -20,7 +20,8 @@ std::vector<std::string> JoinedNames(const Membership& membership) {
 using Names = std::vector<std::string>;
 
 // Scenario: a first set of three: one connects, one fails, the last connects.
-// Guarantees: no ring until every one has been heard of; then those that connected.
+// Guarantees: no ring until every one has been heard of; then all are on it, and the one that
+// failed is down, as on a replica that had seen it before.
 TEST(MembershipTest, FirstRingWaitsForEveryoneOfTheFirstSet) {
   Membership membership;
   EXPECT_TRUE(membership.SetKnown({Named("a"), Named("b"), Named("c")}));
@@ -30,19 +31,45 @@ TEST(MembershipTest, FirstRingWaitsForEveryoneOfTheFirstSet) {
   EXPECT_FALSE(membership.is_settled());
   EXPECT_TRUE(membership.OnReady(0, "a"));
   EXPECT_TRUE(membership.is_settled());
-  EXPECT_EQ(JoinedNames(membership), (Names{"a", "b"}));
+  EXPECT_EQ(JoinedNames(membership), (Names{"a", "b", "c"}));
+  EXPECT_TRUE(membership.is_down("c"));
+  EXPECT_FALSE(membership.is_down("a"));
+  EXPECT_FALSE(membership.OnReady(1, "c")) << "worker 0 has not taken its word back";
+  EXPECT_TRUE(membership.OnReady(0, "c"));
+  EXPECT_FALSE(membership.is_down("c"));
 }
 
 // Scenario: one of the first set is never heard of; the wait is ended.
-// Guarantees: the ring is made of those that connected; ending the wait twice is once.
-TEST(MembershipTest, SettleEndsTheWait) {
+// Guarantees: it is on the ring and down until any worker has reached it; ending the wait twice is
+// once.
+TEST(MembershipTest, EndOfTheWaitSettles) {
   Membership membership;
-  EXPECT_FALSE(membership.Settle()) << "nobody is known";
+  EXPECT_FALSE(membership.EndWait()) << "nobody is known";
   membership.SetKnown({Named("a"), Named("b")});
   membership.OnReady(0, "a");
-  EXPECT_TRUE(membership.Settle());
-  EXPECT_EQ(JoinedNames(membership), Names{"a"});
-  EXPECT_FALSE(membership.Settle());
+  EXPECT_TRUE(membership.EndWait());
+  EXPECT_EQ(JoinedNames(membership), (Names{"a", "b"}));
+  EXPECT_TRUE(membership.is_down("b"));
+  EXPECT_FALSE(membership.EndWait());
+  EXPECT_TRUE(membership.OnReady(1, "b"));
+  EXPECT_FALSE(membership.is_down("b"));
+}
+
+// Scenario: all of the first set fail, one by a timeout; later one connects.
+// Guarantees: no ring, so not ready, before; then all of them are on it.
+TEST(MembershipTest, WithoutAnyConnectionThereIsNoRing) {
+  Membership membership;
+  membership.SetKnown({Named("a"), Named("b"), Named("c")});
+  EXPECT_FALSE(membership.OnDown(0, "a"));
+  EXPECT_FALSE(membership.OnDown(0, "b"));
+  EXPECT_FALSE(membership.EndWait());
+  EXPECT_FALSE(membership.is_settled());
+  EXPECT_TRUE(membership.Joined().empty());
+  EXPECT_TRUE(membership.OnReady(0, "b"));
+  EXPECT_EQ(JoinedNames(membership), (Names{"a", "b", "c"}));
+  EXPECT_TRUE(membership.is_down("a"));
+  EXPECT_FALSE(membership.is_down("b"));
+  EXPECT_TRUE(membership.is_down("c"));
 }
 
 // Scenario: after the first ring, a member goes down, by two workers, and comes back; a late one
@@ -51,9 +78,10 @@ TEST(MembershipTest, SettleEndsTheWait) {
 // last worker has taken its word back.
 TEST(MembershipTest, MemberStaysThroughFailuresAndJoinsOnce) {
   Membership membership;
-  membership.SetKnown({Named("a"), Named("b")});
+  membership.SetKnown({Named("a")});
   membership.OnReady(0, "a");
-  EXPECT_TRUE(membership.OnDown(0, "b"));
+  membership.SetKnown({Named("a"), Named("b")});
+  EXPECT_FALSE(membership.OnDown(0, "b"));
   EXPECT_EQ(JoinedNames(membership), Names{"a"});
   EXPECT_TRUE(membership.OnDown(0, "a"));
   EXPECT_FALSE(membership.OnDown(1, "a"));

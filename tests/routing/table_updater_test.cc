@@ -56,8 +56,8 @@ TEST_F(TableUpdaterTest, BeginsWithAnEmptyTable) {
 
 // Scenario: a set of three, of which two connect and one fails.
 // Guarantees: known backends are published at once, so that workers connect; the ring follows when
-// all were heard of, made of the connected only; owner_names names the ring's members in its order.
-TEST_F(TableUpdaterTest, RingHoldsOnlyTheConnected) {
+// all were heard of, with the one that failed as down; owner_names names the members in its order.
+TEST_F(TableUpdaterTest, FirstRingHoldsTheWholeFirstSet) {
   TableUpdater updater = Make(milliseconds(1000));
   updater.SetEndpoints({Named("c", "ring-1"), Named("a", "ring-2"), Named("b", "ring-0")});
   ASSERT_EQ(published_.size(), 1U);
@@ -68,8 +68,9 @@ TEST_F(TableUpdaterTest, RingHoldsOnlyTheConnected) {
   EXPECT_EQ(published_.size(), 1U);
   updater.OnBackendState(0, "b", true);
   ASSERT_EQ(published_.size(), 2U);
-  EXPECT_EQ(RingNames(*published_[1]), (Names{"ring-0", "ring-1"}));
-  EXPECT_EQ(published_[1]->owner_names, (Names{"b", "c"}));
+  EXPECT_EQ(RingNames(*published_[1]), (Names{"ring-0", "ring-1", "ring-2"}));
+  EXPECT_EQ(published_[1]->owner_names, (Names{"b", "c", "a"}));
+  EXPECT_EQ(published_[1]->fallback_owners, (std::vector<std::uint16_t>{0, 1}));
   EXPECT_EQ(published_[1]->known.size(), 3U);
 }
 
@@ -115,7 +116,7 @@ TEST_F(TableUpdaterTest, BurstOfJoinsMakesOneTable) {
 }
 
 // Scenario: one of the first set is never heard of.
-// Guarantees: after `settle` the ring is made without it.
+// Guarantees: after `settle` the ring is made, with it as down.
 TEST_F(TableUpdaterTest, SettleTimeEndsTheWait) {
   TableUpdater updater = Make(milliseconds(20));
   updater.SetEndpoints({Named("a"), Named("silent")});
@@ -125,7 +126,8 @@ TEST_F(TableUpdaterTest, SettleTimeEndsTheWait) {
   control_.run_for(std::chrono::seconds(10));
   EXPECT_GE(Clock::now() - start, milliseconds(19));
   ASSERT_EQ(published_.size(), 2U);
-  EXPECT_EQ(RingNames(*updater.table()), Names{"a"});
+  EXPECT_EQ(RingNames(*updater.table()), (Names{"a", "silent"}));
+  EXPECT_EQ(updater.table()->fallback_owners, (std::vector<std::uint16_t>{0}));
 }
 
 // Scenario: everyone was heard of before the settle time is over.
@@ -171,10 +173,11 @@ TEST_F(TableUpdaterTest, RoutesBindTheRingToTheWorkersBackends) {
     return BackendEndpoint{name, ring_name, server.address()};
   };
   TableUpdater updater = Make(milliseconds(1000));
-  updater.SetEndpoints({endpoint("a", "r2"), endpoint("b", "r1"), endpoint("c", "r0")});
+  updater.SetEndpoints({endpoint("a", "r2"), endpoint("b", "r1")});
   updater.OnBackendState(0, "a", true);
-  updater.OnBackendState(0, "c", false);
   updater.OnBackendState(0, "b", true);
+  updater.SetEndpoints({endpoint("a", "r2"), endpoint("b", "r1"), endpoint("c", "r0")});
+  RunUntilPublished(3);
   const auto routes = BindRoutes(updater.table(), pool);
   ASSERT_EQ(routes->backends.size(), 2U);
   EXPECT_EQ(routes->backends[0]->endpoint().name, "b");
@@ -184,7 +187,7 @@ TEST_F(TableUpdaterTest, RoutesBindTheRingToTheWorkersBackends) {
   ASSERT_TRUE(
       test::TurnUntil(loop, [&] { return routes->backends[0]->state() == BackendState::kReady; }));
   updater.SetEndpoints({endpoint("a", "r2")});
-  RunUntilPublished(3);
+  RunUntilPublished(4);
   const auto later = BindRoutes(updater.table(), pool);
   ASSERT_EQ(later->backends.size(), 1U);
   EXPECT_EQ(later->backends[0], routes->backends[1]);
