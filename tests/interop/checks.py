@@ -39,7 +39,8 @@ class Checks:
         return [result for result in self.results if not result[1]]
 
     def table(self):
-        head = ["client", "protocol", "compression", "traces", "must keep", "kept whole, once", "spans compared", "equal"]
+        head = ["client", "protocol", "compression", "traces", "must keep", "kept whole, once", "spans compared",
+                "equal"]
         return _table(head, self.rows)
 
     def cells_table(self):

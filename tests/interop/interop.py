@@ -45,12 +45,13 @@ def make_router(args, rig, dns):
 
 
 def run_scenarios(args, rig, router, checks):
+    tools = Tools(args.tools, args.clients)
     steps = {
         "schemas": lambda: descriptors.run(args.proto_dir, rig.dir, checks),
         "sampling": lambda: scenario_sampling.run(rig, args.tools, router, checks),
         "bytes": lambda: scenario_bytes.run(rig, router, checks),
-        "clients": lambda: scenario_clients.run(rig, Tools(args.tools, args.clients), router, checks),
-        "conformance": lambda: scenario_conformance.run(rig, Tools(args.tools, args.clients), router, args.proto_dir, checks),
+        "clients": lambda: scenario_clients.run(rig, tools, router, checks),
+        "conformance": lambda: scenario_conformance.run(rig, tools, router, args.proto_dir, checks),
         "ring": lambda: scenario_ring.run(rig, args.tools, router, checks),
     }
     for name in args.only or SCENARIOS:

@@ -1,5 +1,7 @@
 """The judge before the judged: each comparison accepts what is right and notices one planted fault."""
 
+import contextlib
+import io
 import pathlib
 import random
 import shutil
@@ -13,8 +15,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import descriptors
 import plan as plans
+import players
 import scenario_bytes
+import scenario_clients
 import wire
+from cells import Cell
+from checks import Checks
 from dns_server import DnsServer
 
 PROTO_DIR = pathlib.Path(__file__).resolve().parents[2] / "proto"
@@ -89,6 +95,46 @@ class CanonicalTest(unittest.TestCase):
         before = wire.canonical_spans(request.SerializeToString(), {})
         next(a for a in span.attributes if a.key == "array").value.array_value.values[1].int_value += 1
         self.assertNotEqual(before, wire.canonical_spans(request.SerializeToString(), {}))
+
+
+class CellTest(unittest.TestCase):
+    CELL = Cell("curl", "curl", "http/json")
+
+    def verdict(self, change=lambda bodies: bodies, cell=CELL, outcome="ok"):
+        """What is said of a cell whose requests were split by a faithful router, and then `change`d."""
+        bodies = defaultdict(list)
+        for body in players.request_bodies(cell, 10**18):
+            for part in split(body):
+                bodies[wire.raw_spans(part)[0][0][2] % 3].append(part)
+        checks = Checks()
+        with contextlib.redirect_stdout(io.StringIO()):
+            scenario_clients.judge(cell, outcome, scenario_clients.Arrived(change(bodies)), 10**18, checks)
+        return not checks.failed
+
+    # Scenario: a faithful router. Guarantees: the cell passes, so a failure means something.
+    def test_accepts_a_faithful_split(self):
+        self.assertTrue(self.verdict())
+
+    # Scenario: a part lost, doubled, at another backend; a name altered; the client saw an error. Guarantees: noticed.
+    def test_notices_faults(self):
+        def first(change):
+            return lambda bodies: {**bodies, 0: change(bodies[0])}
+
+        def at_another(bodies):
+            return {0: bodies[0][1:], 1: [*bodies[1], bodies[0][0]], 2: bodies[2]}
+
+        self.assertFalse(self.verdict(first(lambda parts: parts[1:])))
+        self.assertFalse(self.verdict(first(lambda parts: [*parts, parts[0]])))
+        self.assertFalse(self.verdict(first(lambda parts: [part.replace(b"render", b"Render") for part in parts])))
+        self.assertFalse(self.verdict(at_another))
+        self.assertFalse(self.verdict(outcome="failed: 503"))
+
+    # Scenario: a client that must be refused. Guarantees: neither an OK nor a span that arrived goes unnoticed.
+    def test_notices_what_was_not_refused(self):
+        wrong = Cell("curl", "curl", "http/json", auth="wrong basic")
+        self.assertTrue(self.verdict(lambda _: {}, wrong, "failed: 401"))
+        self.assertFalse(self.verdict(lambda _: {}, wrong, "ok"))
+        self.assertFalse(self.verdict(cell=wrong, outcome="failed: 401"))
 
 
 class PlanTest(unittest.TestCase):

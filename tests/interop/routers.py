@@ -4,7 +4,10 @@ All take the same Collector configuration. The Collector cannot be given a DNS s
 members as a static list: the strings its ring hashes are the same ("ip:4317" with `port`, "ip" without).
 """
 
+import gzip
+import http.client
 import pathlib
+import zlib
 from dataclasses import dataclass, field
 
 import grpc
@@ -161,10 +164,39 @@ class RawSender:
             return False
 
 
+class HttpSender:
+    """Sends bytes as they are over OTLP/HTTP, binary Protobuf, one request at a time on one connection."""
+
+    ENCODERS = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}
+
+    def __init__(self, endpoint):
+        self._connection = http.client.HTTPConnection(endpoint, timeout=20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._connection.close()
+
+    def send(self, body, encoding="none"):
+        """The response's bytes. Raises RunFailed when the answer is not 200."""
+        headers = {"content-type": "application/x-protobuf"}
+        if encoding != "none":
+            headers["content-encoding"] = encoding
+        self._connection.request("POST", "/v1/traces", self.ENCODERS[encoding](body), headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise RunFailed(f"export answered {answer.status}: {content[:200]!r}")
+        return content
+
+
 def probe(trace_id):
     """A request with one span that no plan knows, of a service of its own."""
-    resource = wire.length_delimited(1, wire.length_delimited(1, _string_attribute("service.name", f"probe-{trace_id.hex()}")))
-    span = wire.length_delimited(1, trace_id) + wire.length_delimited(2, trace_id[8:]) + wire.length_delimited(5, b"probe")
+    service = _string_attribute("service.name", f"probe-{trace_id.hex()}")
+    resource = wire.length_delimited(1, wire.length_delimited(1, service))
+    span = b"".join(wire.length_delimited(number, value) for number, value in (
+        (1, trace_id), (2, trace_id[8:]), (5, b"probe")))
     return wire.length_delimited(1, resource + wire.length_delimited(2, wire.length_delimited(2, span)))
 
 

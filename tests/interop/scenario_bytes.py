@@ -1,6 +1,6 @@
-"""Scenario: hand-made requests with unknown fields of every wire type at every level go through the router, plain
-and gzip, to backends that keep the bytes (a Collector would drop unknown fields itself).
-Guarantees: GS-01 plain and gzip give identical bytes at the backends; GS-19 and CP-3 each span and everything
+"""Scenario: hand-made requests with unknown fields of every wire type at every level go through the router, over gRPC
+and HTTP, plain and compressed, to backends that keep the bytes (a Collector would drop unknown fields itself).
+Guarantees: GS-01 all these ways give identical bytes at the backends; GS-19 and CP-3 each span and everything
 round it arrives as it was sent; CP-6 a request with one owner arrives byte-identical.
 """
 
@@ -8,7 +8,7 @@ import random
 from collections import Counter
 
 import wire
-from routers import RawSender
+from routers import Face, HttpSender, RawSender
 from sinks import Sinks
 
 HOSTS = ("127.77.1.1", "127.77.1.2", "127.77.1.3")
@@ -20,10 +20,10 @@ BACKEND_LIMIT_BYTES = 4 << 20  # what a Collector takes by default
 def run(rig, router, checks):
     sinks = Sinks(HOSTS)
     try:
-        front = router.start("router-bytes", HOSTS)
+        front = router.start("router-bytes", HOSTS, face=Face(has_http=True))
         sinks.await_all(front)
-        with RawSender(front.endpoint) as sender:
-            _compare(sender, sinks, router, checks)
+        with RawSender(front.endpoint) as sender, HttpSender(front.http_endpoint) as http_sender:
+            _compare(sender, http_sender, sinks, router, checks)
             if router.name == "spanring":
                 _send_large(sender, sinks, checks)
         code = front.process.stop()
@@ -32,7 +32,7 @@ def run(rig, router, checks):
         sinks.close()
 
 
-def _compare(sender, sinks, router, checks):
+def _compare(sender, http_sender, sinks, router, checks):
     rng = random.Random(5)
     tally = Counter()
     for number in range(REQUESTS):
@@ -42,21 +42,29 @@ def _compare(sender, sinks, router, checks):
         plain = sinks.take()
         sender.send(body, gzip=True)
         tally["zipped equal"] += plain == sinks.take()
+        for encoding in HttpSender.ENCODERS:
+            http_sender.send(body, encoding)
+            tally[f"HTTP {encoding} equal"] += plain == sinks.take()
         count(body, [b for bodies in plain.values() for b in bodies], traces == 1, tally)
-    if not router.keeps_unknown_fields:
-        print(f"  (stand-in, drops unknown fields: {tally['spans equal']} of {tally['spans']} spans byte-equal)")
-        checks.that("GS-01 gzip and plain reach the same backends", tally["split"] > 0, f"{tally['split']} requests split")
-        return
 
     def equal(name, part, whole):
         checks.that(name, part == whole > 0, f"{part} of {whole}")
+
+    for encoding in HttpSender.ENCODERS:
+        same = tally[f"HTTP {encoding} equal"]
+        equal(f"HS-03, HS-06 OTLP/HTTP, {encoding}: the bytes of gRPC arrive", same, REQUESTS)
+    if not router.keeps_unknown_fields:
+        print(f"  (stand-in, drops unknown fields: {tally['spans equal']} of {tally['spans']} spans byte-equal)")
+        split = tally["split"]
+        checks.that("GS-01 gzip and plain reach the same backends", split > 0, f"{split} requests split")
+        return
 
     checks.that("requests were really split", tally["split"] > REQUESTS // 2, f"{tally['split']} of {REQUESTS}")
     equal("GS-01 plain and gzip arrive as identical bytes", tally["zipped equal"], REQUESTS)
     equal("GS-19, CP-3 spans with scope and resource byte-equal, unknown fields too", tally["spans equal"], tally["spans"])
     equal("GS-19, CP-3 unknown fields of the request itself arrive once", tally["extras equal"], REQUESTS)
     equal("CP-6 requests with one owner byte-identical", tally["single equal"], tally["single"])
-    checks.row("hand-made bytes, unknown fields", "gRPC", "none = gzip", REQUESTS, "–", "–",
+    checks.row("hand-made bytes, unknown fields", "gRPC = HTTP", "none = gzip = deflate", REQUESTS, "–", "–",
                tally["spans"], tally["spans equal"])
 
 

@@ -97,9 +97,9 @@ def run(rig, tools, router, checks):
         fronts, reasons = start_fronts(router, sinks, faces(made, page.origin), made, HOSTS, "clients")
         stage = players.Stage(rig, tools, fronts, made, time.time_ns(), router.has_h2c)
         cells, outcomes = _play(stage, tools, page, reasons, checks)
-        arrived = _Arrived(sinks.take())
+        arrived = Arrived(sinks.take())
         for cell in cells:
-            _judge(cell, outcomes[cell.name], arrived, stage, checks)
+            judge(cell, outcomes[cell.name], arrived, stage.base_ns, checks)
         _send_example(stage, sinks, reasons, checks)
         for name, front in fronts.items():
             code = front.process.stop()
@@ -125,7 +125,8 @@ def faces(made, page_origin):
                        extensions={"bearertokenauth": {"token": SECRET}}),
         "basic": Face(has_http=True, authenticator="basicauth",
                       extensions={"basicauth": {"htpasswd": {"inline": user}}}),
-        "cors": Face(has_http=True, cors={"allowed_origins": [page_origin], "allowed_headers": ["content-type", "x-page"]}),
+        "cors": Face(has_http=True, cors={
+            "allowed_origins": [page_origin], "allowed_headers": ["content-type", "x-page"]}),
     }
 
 
@@ -160,7 +161,7 @@ def _play(stage, tools, page, reasons, checks):
     for program, cells in by_program.items():
         player = _player(stage, program, tools, page)
         if player is None:
-            checks.skip(program, tools.missing.get("chromium" if program == "browser" else program, "not built"))
+            checks.skip(program, tools.missing["chromium" if program == "browser" else program])
             continue
         played += cells
         can_play = [cell for cell in cells if cell.front in stage.fronts]
@@ -189,7 +190,7 @@ def _player(stage, program, tools, page):
     return None if command is None else players.SdkProgram(stage, program, command)
 
 
-class _Arrived:
+class Arrived:
     """What the backends got: for each span its home and its content, in both forms of comparison."""
 
     def __init__(self, bodies):
@@ -205,7 +206,7 @@ class _Arrived:
                     self.canonical[key] += contents
 
 
-def _judge(cell, outcome, arrived, stage, checks):
+def judge(cell, outcome, arrived, base_ns, checks):
     traces = arrived.by_service[cell.name]
     if cell.must_be_refused:
         count = sum(map(len, traces.values()))
@@ -221,25 +222,26 @@ def _judge(cell, outcome, arrived, stage, checks):
         passed = outcome == "ok" and whole == wanted == len(traces)
     else:
         wanted, spans = cell_plans.TRACES, sum(map(len, traces.values()))
-        whole = sum(_is_whole(trace, arrived) for trace in cell.plan(stage.base_ns))
-        expected, equal = _compare(cell, arrived, stage)
+        whole = sum(_is_whole(trace, arrived) for trace in cell.plan(base_ns))
+        expected, equal = _compare(cell, arrived, base_ns)
         passed = outcome == "ok" and whole == wanted == len(traces) and spans == equal == expected
-    checks.that(f"{cell.name}: whole and equal", passed,
-                f"{whole} of {wanted} traces, {equal} of {spans} spans equal" + ("" if outcome == "ok" else f"; {outcome[:300]}"))
+    detail = f"{whole} of {wanted} traces, {equal} of {spans} spans equal"
+    checks.that(f"{cell.name}: whole and equal", passed, detail if outcome == "ok" else f"{detail}; {outcome[:300]}")
     checks.cell(cell, wanted, whole, spans, equal)
 
 
 def _is_whole(trace, arrived):
-    copies = [arrived.spans[trace.trace_id.to_bytes(16, "big"), span.span_id.to_bytes(8, "big")] for span in trace.spans]
+    trace_id = trace.trace_id.to_bytes(16, "big")
+    copies = [arrived.spans[trace_id, span.span_id.to_bytes(8, "big")] for span in trace.spans]
     return all(len(c) == 1 for c in copies) and len({c[0][0] for c in copies}) == 1
 
 
-def _compare(cell, arrived, stage):
+def _compare(cell, arrived, base_ns):
     """(spans expected, spans that arrived once and equal)."""
     if cell.program in ("collector", "curl"):
-        sent = players.sent_canonical(cell, stage.base_ns)
+        sent = players.sent_canonical(cell, base_ns)
         return len(sent), sum(arrived.canonical[key] == contents for key, contents in sent.items())
-    expected = cell_plans.expected_spans(cell, stage.base_ns)
+    expected = cell_plans.expected_spans(cell, base_ns)
     equal = 0
     for key, content in expected.items():
         equal += [seen for _, seen in arrived.spans[key]] == [content]

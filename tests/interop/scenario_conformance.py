@@ -16,7 +16,8 @@ from sinks import Sinks
 
 HOSTS = ("127.77.3.1", "127.77.3.2", "127.77.3.3")
 PAGE = "http://page.interop.test"
-CLOSED = "RFC 9113 §5.1 lets an endpoint ignore frames on a closed stream (RFC 7540 did not); not to keep closed streams saves 270 kB per connection"
+CLOSED = ("RFC 9113 §5.1 lets an endpoint ignore frames on a closed stream (RFC 7540 did not); not to keep closed "
+          "streams saves 270 kB per connection")
 EARLY = "h2spec's GET is answered at its headers, so its stream is already closed when the fault comes"
 # h2spec's case → why it does not pass. Under "may": it depends on which side is faster.
 EXPECTED = {
@@ -57,8 +58,8 @@ def _ask_h2spec(rig, tools, front, name, checks):
         label = f"h2spec, port {port_name}, {'TLS' if name == 'tls' else 'in the clear'}"
         host, port = endpoint.split(":")
         report = rig.dir / f"h2spec-{name}-{port_name}.xml"
-        command = [tools["h2spec"], "--host", host, "--port", port, "--strict", "--timeout", "1", "--junit-report", report,
-                   *(["--tls", "--insecure"] if name == "tls" else [])]
+        command = [tools["h2spec"], "--host", host, "--port", port, "--strict", "--timeout", "1", "--junit-report",
+                   report, *(["--tls", "--insecure"] if name == "tls" else [])]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
         (rig.dir / f"h2spec-{name}-{port_name}.log").write_text(done.stdout + done.stderr)
         failed, count = _read_report(report)

@@ -89,8 +89,10 @@ def _content_length():
     yield from _refused("Content-Length", [
         ("twice, equal", post(b"Content-Length: 4\r\nContent-Length: 4\r\n", body=BODY)),
         ("twice, different", post(b"Content-Length: 4\r\nContent-Length: 0\r\n", body=BODY)),
-        ("a list of equals", length(b"4, 4")), ("a list", length(b"4,0")), ("a list that begins with nothing", length(b",4")),
-        ("plus", length(b"+4")), ("minus", length(b"-4")), ("minus zero", length(b"-0")), ("hexadecimal", length(b"0x4")),
+        ("a list of equals", length(b"4, 4")), ("a list", length(b"4,0")),
+        ("a list that begins with nothing", length(b",4")),
+        ("plus", length(b"+4")), ("minus", length(b"-4")), ("minus zero", length(b"-0")),
+        ("hexadecimal", length(b"0x4")),
         ("a letter behind", length(b"4a")), ("two numbers", length(b"4 4")), ("an exponent", length(b"4e0")),
         ("a fraction", length(b"4.0")), ("a parameter", length(b"4;q=1")), ("quotes", length(b'"4"')),
         ("nothing", length(b"")), ("2^64 + 4", length(b"18446744073709551620")),
@@ -116,17 +118,21 @@ def _transfer_encoding():
         ("a comma behind", coding(b"chunked,")), ("a word behind", coding(b"chunked x")),
         ("two fields", post(TE, TE, body=CHUNKS)),
         ("two fields, one of them identity", post(TE, b"Transfer-Encoding: identity\r\n", body=CHUNKS)),
-        ("vertical tab", coding(b"\x0bchunked")), ("form feed behind", coding(b"chunked\x0c")), ("NUL", coding(b"chunked\x00")),
-        ("no-break space", coding(b"\xa0chunked")), ("a space before the colon", post(b"Transfer-Encoding : chunked\r\n", body=CHUNKS)),
+        ("vertical tab", coding(b"\x0bchunked")), ("form feed behind", coding(b"chunked\x0c")),
+        ("NUL", coding(b"chunked\x00")),
+        ("no-break space", coding(b"\xa0chunked")),
+        ("a space before the colon", post(b"Transfer-Encoding : chunked\r\n", body=CHUNKS)),
         ("behind a bare LF", post(b"X: y\nTransfer-Encoding: chunked\r\n", body=CHUNKS)),
         ("behind a bare CR", post(b"X: y\rTransfer-Encoding: chunked\r\n", body=CHUNKS)),
         ("on the next line", post(b"Transfer-Encoding:\r\n chunked\r\n", body=CHUNKS)),
         ("folded in front", post(b"X: y\r\n Transfer-Encoding: chunked\r\n", body=CHUNKS)),
         ("in HTTP/1.0", post(TE, body=CHUNKS, line=b"POST /v1/traces HTTP/1.0\r\n")),
     ])
-    yield Case("Transfer-Encoding", "a coding we do not know, then chunked", coding(b"gzip, chunked") + SMUGGLED, (501,), CLOSED)
+    yield Case("Transfer-Encoding", "a coding we do not know, then chunked",
+               coding(b"gzip, chunked") + SMUGGLED, (501,), CLOSED)
     yield from _taken("Transfer-Encoding", [
-        ("plain", coding(b"chunked")), ("in other case", coding(b"cHuNkEd")), ("white space round it", coding(b"\t chunked \t")),
+        ("plain", coding(b"chunked")), ("in other case", coding(b"cHuNkEd")),
+        ("white space round it", coding(b"\t chunked \t")),
         ("an underscore makes it another field", field(b"Transfer_Encoding: chunked\r\n")),
     ])
 
@@ -136,9 +142,12 @@ def _chunks():
     yield from _refused("chunks", [
         ("a size that is no number", chunked(b"g\r\n" + BODY + b"\r\n" + end)),
         ("0x", chunked(b"0x4\r\n" + BODY + b"\r\n" + end)), ("plus", chunked(b"+4\r\n" + BODY + b"\r\n" + end)),
-        ("minus", chunked(b"-4\r\n" + BODY + b"\r\n" + end)), ("a space before", chunked(b" 4\r\n" + BODY + b"\r\n" + end)),
-        ("a space behind", chunked(b"4 \r\n" + BODY + b"\r\n" + end)), ("a tab behind", chunked(b"4\t\r\n" + BODY + b"\r\n" + end)),
-        ("an underscore", chunked(b"0_4\r\n" + BODY + b"\r\n" + end)), ("no size", chunked(b"\r\n" + BODY + b"\r\n" + end)),
+        ("minus", chunked(b"-4\r\n" + BODY + b"\r\n" + end)),
+        ("a space before", chunked(b" 4\r\n" + BODY + b"\r\n" + end)),
+        ("a space behind", chunked(b"4 \r\n" + BODY + b"\r\n" + end)),
+        ("a tab behind", chunked(b"4\t\r\n" + BODY + b"\r\n" + end)),
+        ("an underscore", chunked(b"0_4\r\n" + BODY + b"\r\n" + end)),
+        ("no size", chunked(b"\r\n" + BODY + b"\r\n" + end)),
         ("only an extension", chunked(b";a=b\r\n" + BODY + b"\r\n" + end)),
         ("2^64 + 4", chunked(b"10000000000000004\r\n" + BODY + b"\r\n" + end)),
         ("a hundred digits", chunked(b"0" * 99 + b"4\r\n" + BODY + b"\r\n" + end)),
@@ -160,7 +169,8 @@ def _chunks():
         ("an extension of 64 KiB", chunked(b"4;" + b"a" * 65536 + b"\r\n" + BODY + b"\r\n" + end)),
     ])
     yield Case("chunks", "2^64 - 1", chunked(b"ffffffffffffffff\r\n" + BODY), ((400, 413),), CLOSED)
-    yield Case("chunks", "trailers of 128 KiB", chunked(b"0\r\n" + b"A: b\r\n" * 21846 + b"\r\n") + SMUGGLED, ((400, 431),), CLOSED)
+    yield Case("chunks", "trailers of 128 KiB",
+               chunked(b"0\r\n" + b"A: b\r\n" * 21846 + b"\r\n") + SMUGGLED, ((400, 431),), CLOSED)
     yield from _taken("chunks", [
         ("one byte each", chunked(b"".join(b"1\r\n%c\r\n" % byte for byte in BODY) + end)),
         ("capital and small digits, leading zeros", chunked(b"0000004\r\n" + BODY + b"\r\n000\r\n\r\n")),
@@ -178,7 +188,8 @@ def _fields():
         ("a bare LF before the body", post(b"Content-Length: 4\r\n")[:-2] + b"\n" + BODY),
         ("a bare CR in a value", field(b"X: a\rb\r\n")), ("NUL in a value", field(b"X: a\x00b\r\n")),
         ("NUL in a name", field(b"X\x00: a\r\n")), ("a control character in a value", field(b"X: a\x01b\r\n")),
-        ("DEL in a value", field(b"X: a\x7fb\r\n")), ("no colon", field(b"X y\r\n")), ("a colon and no name", field(b": y\r\n")),
+        ("DEL in a value", field(b"X: a\x7fb\r\n")), ("no colon", field(b"X y\r\n")),
+        ("a colon and no name", field(b": y\r\n")),
         ("a space before the colon", post(b"Content-Length : 4\r\n", body=BODY)),
         ("a tab before the colon", post(b"Content-Length\t: 4\r\n", body=BODY)),
         ("a space in a name", field(b"X Y: z\r\n")), ("a bracket in a name", field(b"X(: z\r\n")),
@@ -216,7 +227,8 @@ def _request_line():
     yield case("two empty lines in front", b"\r\n\r\n" + LINE, 400)
     yield case("one empty line in front", b"\r\n" + LINE, 200, OPEN)
     yield case("a whole URL", b"POST http://interop.test/v1/traces HTTP/1.1\r\n", 200, OPEN)
-    yield case("a whole URL with a port, scheme in capitals", b"POST HTTPS://interop.test:4318/v1/traces HTTP/1.1\r\n", 200, OPEN)
+    yield case("a whole URL with a port, scheme in capitals",
+               b"POST HTTPS://interop.test:4318/v1/traces HTTP/1.1\r\n", 200, OPEN)
     yield case("a query", b"POST /v1/traces?a=b HTTP/1.1\r\n", 200, OPEN)
     yield case("another path", b"POST /v1/traces/ HTTP/1.1\r\n", 404, EITHER)
     yield case("dots", b"POST /v1/x/../traces HTTP/1.1\r\n", 404, EITHER)
@@ -233,23 +245,28 @@ def _host_and_expect():
         ("white space in it", post(b"Content-Length: 4\r\n", body=BODY, host=b"Host: a b\r\n")),
         ("user and password", post(b"Content-Length: 4\r\n", body=BODY, host=b"Host: u:p@a\r\n")),
     ])
-    yield Case("Host", "none, in HTTP/1.0", post(b"Content-Length: 4\r\n", body=BODY, host=b"", line=b"POST /v1/traces HTTP/1.0\r\n"),
+    yield Case("Host", "none, in HTTP/1.0",
+               post(b"Content-Length: 4\r\n", body=BODY, host=b"", line=b"POST /v1/traces HTTP/1.0\r\n"),
                (200,), CLOSED)
     yield Case("Expect", "100-continue", field(b"Expect: 100-continue\r\n"), (100, 200), OPEN)
     yield Case("Expect", "100-CONTINUE", field(b"Expect: 100-CONTINUE\r\n"), (100, 200), OPEN)
     yield Case("Expect", "something else", field(b"Expect: 200-ok\r\n") + SMUGGLED, (417,), CLOSED)
     yield Case("Expect", "a list", field(b"Expect: 100-continue, x\r\n") + SMUGGLED, (417,), CLOSED)
-    yield Case("Expect", "in HTTP/1.0", post(b"Expect: 100-continue\r\nContent-Length: 4\r\n", body=BODY, line=b"POST /v1/traces HTTP/1.0\r\n"),
+    yield Case("Expect", "in HTTP/1.0",
+               post(b"Expect: 100-continue\r\nContent-Length: 4\r\n", body=BODY, line=b"POST /v1/traces HTTP/1.0\r\n"),
                (200,), CLOSED)
-    yield Case("Expect", "with a request that is refused", post(b"Expect: 100-continue\r\nContent-Length: 4\r\n", body=BODY,
+    yield Case("Expect", "with a request that is refused",
+               post(b"Expect: 100-continue\r\nContent-Length: 4\r\n", body=BODY,
                                                                line=b"POST /smuggled HTTP/1.1\r\n"), (404,), CLOSED)
 
 
 def _sizes():
-    yield Case("sizes", "a target of 64 KiB", start(b"POST /" + b"a" * 65536 + b" HTTP/1.1\r\n") + SMUGGLED, (414,), CLOSED)
+    yield Case("sizes", "a target of 64 KiB",
+               start(b"POST /" + b"a" * 65536 + b" HTTP/1.1\r\n") + SMUGGLED, (414,), CLOSED)
     yield Case("sizes", "a field of 128 KiB", field(b"X: " + b"a" * 131072 + b"\r\n") + SMUGGLED, (431,), CLOSED)
     yield Case("sizes", "20,000 fields", field(b"X: y\r\n" * 20000) + SMUGGLED, (431,), CLOSED)
-    yield Case("sizes", "a method of 64 KiB", start(b"P" * 65536 + b" /v1/traces HTTP/1.1\r\n") + SMUGGLED, ((400, 414),), CLOSED)
+    yield Case("sizes", "a method of 64 KiB",
+               start(b"P" * 65536 + b" /v1/traces HTTP/1.1\r\n") + SMUGGLED, ((400, 414),), CLOSED)
 
 
 def _sequences():
@@ -261,20 +278,26 @@ def _sequences():
     yield Case("sequences", "a body that looks like a request",
                post(b"Content-Length: %d\r\n" % len(SMUGGLED), body=SMUGGLED), (400,), EITHER)
     yield Case("sequences", "rubbish behind a request", good + b"\x00\x01\x02" + SMUGGLED, (200, 400), CLOSED)
-    yield Case("sequences", "Connection: close, then another", field(b"Connection: close\r\n") + SMUGGLED, (200,), CLOSED)
-    yield Case("sequences", "Connection: keep-alive, CLOSE", field(b"Connection: keep-alive, CLOSE\r\n") + SMUGGLED, (200,), CLOSED)
+    yield Case("sequences", "Connection: close, then another",
+               field(b"Connection: close\r\n") + SMUGGLED, (200,), CLOSED)
+    yield Case("sequences", "Connection: keep-alive, CLOSE",
+               field(b"Connection: keep-alive, CLOSE\r\n") + SMUGGLED, (200,), CLOSED)
     yield Case("sequences", "HTTP/1.0, then another",
                post(b"Content-Length: 4\r\n", body=BODY, line=b"POST /v1/traces HTTP/1.0\r\n") + SMUGGLED, (200,), CLOSED)
     yield Case("sequences", "a wrong path with a body, then another",
                start(b"POST /smuggled HTTP/1.1\r\n") + good, (404, 200), OPEN)
-    yield Case("sequences", "GET with a body", LINE.replace(b"POST", b"GET") + HOST + b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
+    yield Case("sequences", "GET with a body",
+               LINE.replace(b"POST", b"GET") + HOST + b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
                (405,), EITHER)
-    yield Case("sequences", "HEAD with a body", LINE.replace(b"POST", b"HEAD") + HOST + b"Content-Length: 4\r\n\r\n" + BODY,
+    yield Case("sequences", "HEAD with a body",
+               LINE.replace(b"POST", b"HEAD") + HOST + b"Content-Length: 4\r\n\r\n" + BODY,
                (405,), EITHER, is_head=True)
     yield Case("sequences", "an upgrade to HTTP/2 that is not offered",
                field(b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"), (200,), OPEN)
-    yield Case("sequences", "an upgrade to a websocket", field(b"Connection: Upgrade\r\nUpgrade: websocket\r\n"), (200,), OPEN)
-    yield Case("sequences", "HTTP/2's preface behind a request", good + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SMUGGLED, (200, (400, 505)), CLOSED)
+    yield Case("sequences", "an upgrade to a websocket",
+               field(b"Connection: Upgrade\r\nUpgrade: websocket\r\n"), (200,), OPEN)
+    yield Case("sequences", "HTTP/2's preface behind a request",
+               good + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SMUGGLED, (200, (400, 505)), CLOSED)
     yield Case("sequences", "Connection names Content-Length", field(b"Connection: Content-Length\r\n"), (200,), OPEN)
 
 
