@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The interop run: spanring between real SDKs, telemetrygen, a real Collector agent and real tail-sampling
-# Collectors.
+# The interop run: spanring between real SDKs, a browser, curl, telemetrygen, real Collectors as agents and as tail
+# samplers, and programs that test servers.
 #   tests/interop/run.sh BIN_DIR [OPTION…]    BIN_DIR: the folder that holds the spanring binary
 #   tests/interop/run.sh --router collector   checks the rig itself: the Collector's own router in our place
 #   tests/interop/run.sh --router cut         must fail: a router that cuts traces (routing_key: service)
-# Options: --only schemas|sampling|bytes|ring (repeatable) · --docs FILE writes the results between its markers.
+# Options: --only schemas|sampling|bytes|clients|conformance|ring (repeatable) · --docs FILE writes the results between its markers.
+# A client whose runtime is missing is left out and named. The browser takes part where chromium-headless-shell is.
 # Exit 0: every check passed · 1: one failed (logs: build/interop/run) · 3: Go or python3-venv is missing.
 set -euo pipefail
 
