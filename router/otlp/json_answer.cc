@@ -23,8 +23,8 @@ std::string Quoted(std::string_view text) {
 
 std::string ExportResponseJson(const PartialSuccess& partial) {
   if (partial.IsFullSuccess()) return "{}";
-  const std::string message = AsciiSafe(
-      partial.message.empty() ? kNoReasonGiven : partial.message, kJoinedMessageBytesMax);
+  const std::string message =
+      AsciiSafe(partial.message.empty() ? kNoReasonGiven : partial.message, kJoinedMessageBytesMax);
   std::string json = "{\"partialSuccess\":{";
   if (partial.rejected_spans > 0) {
     json += "\"rejectedSpans\":\"" + std::to_string(partial.rejected_spans) + "\",";
