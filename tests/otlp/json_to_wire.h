@@ -1,0 +1,45 @@
+// JSON as the tests hand it in, and what came out as Protobuf reads it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "router/otlp/json_codec.h"
+#include "tests/otlp/oracle.h"
+
+namespace router::test {
+
+// One codec for all calls, as in a worker: one request must not taint the next.
+class JsonToWire {
+ public:
+  static constexpr std::size_t kLimit = 64 << 20;
+
+  // The fault's message; empty on success, and then request() is what Protobuf read.
+  std::string Convert(std::string_view json, std::size_t output_bytes_max = kLimit) {
+    Body body(account_);
+    fault_ = codec_.ToWire(AsBytes(json), output_bytes_max, body);
+    wire_.assign(body.bytes().begin(), body.bytes().end());
+    if (account_.charged() != body.capacity()) return "charge is not what the body has";
+    if (fault_) return body.capacity() == 0 ? fault_->message : "a failed call keeps memory";
+    return request_.ParseFromString(wire_) ? "" : "Protobuf does not read what was written";
+  }
+
+  const JsonFault& fault() const { return *fault_; }
+  bool is_fault() const { return fault_.has_value(); }
+  const std::string& wire() const { return wire_; }
+  const Request& request() const { return request_; }
+  const opentelemetry::proto::trace::v1::Span& span() const {
+    return request_.resource_spans(0).scope_spans(0).spans(0);
+  }
+
+ private:
+  MemoryBudget budget_{std::size_t{1} << 30};
+  MemoryAccount account_{budget_};
+  JsonCodec codec_;
+  std::optional<JsonFault> fault_;
+  std::string wire_;
+  Request request_;
+};
+
+}  // namespace router::test
