@@ -1,0 +1,576 @@
+// JsonCodec: what is taken, what is refused and what the refusal says.
+#include "router/otlp/json_codec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <ctime>
+#include <fstream>
+#include <limits>
+
+#include "router/otlp/json_answer.h"
+#include "router/otlp/span_index.h"
+#include "tests/otlp/json_to_wire.h"
+
+namespace router::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::string_view kSpanPath = "resourceSpans[0].scopeSpans[0].spans[0]";
+
+class JsonCodecTest : public testing::Test {
+ protected:
+  // The fault of a request of one span with these fields; empty on success.
+  std::string Span(std::string_view fields) {
+    return to_wire_.Convert(std::string(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{)")
+                                .append(fields)
+                                .append("}]}]}]}"));
+  }
+  // The same of a span with one attribute of this value.
+  std::string Attribute(std::string_view value) {
+    return Span(std::string(R"("attributes":[{"key":"k","value":)").append(value).append("}]"));
+  }
+  const opentelemetry::proto::trace::v1::Span& span() const { return to_wire_.span(); }
+  const opentelemetry::proto::common::v1::AnyValue& value() const {
+    return to_wire_.span().attributes(0).value();
+  }
+
+  JsonToWire to_wire_;
+};
+
+// Scenario: the example of the OTLP specification, with white space.
+// Guarantees: each field arrives; numbers in quotes and without.
+TEST_F(JsonCodecTest, ReadsTheExampleOfTheSpecification) {
+  ASSERT_EQ(to_wire_.Convert(R"( {
+    "resourceSpans": [ {
+      "resource": { "attributes": [ { "key": "service.name",
+                                      "value": { "stringValue": "my.service" } } ] },
+      "scopeSpans": [ {
+        "scope": { "name": "my.library", "version": "1.0.0" },
+        "spans": [ {
+          "traceId": "5B8EFFF798038103D269B633813FC60C",
+          "spanId": "EEE19B7EC3C1B174",
+          "parentSpanId": "EEE19B7EC3C1B173",
+          "name": "I'm a server span",
+          "startTimeUnixNano": "1544712660000000000",
+          "endTimeUnixNano": 1544712661000000000,
+          "kind": 2,
+          "attributes": [ { "key": "my.span.attr", "value": { "stringValue": "some value" } } ]
+        } ] } ] } ] }
+)"),
+            "");
+  const auto& resource = to_wire_.request().resource_spans(0);
+  EXPECT_EQ(resource.resource().attributes(0).value().string_value(), "my.service");
+  EXPECT_EQ(resource.scope_spans(0).scope().version(), "1.0.0");
+  EXPECT_EQ(span().trace_id(), "\x5B\x8E\xFF\xF7\x98\x03\x81\x03\xD2\x69\xB6\x33\x81\x3F\xC6\x0C");
+  EXPECT_EQ(span().parent_span_id(), "\xEE\xE1\x9B\x7E\xC3\xC1\xB1\x73");
+  EXPECT_EQ(span().name(), "I'm a server span");
+  EXPECT_EQ(span().start_time_unix_nano(), 1544712660000000000u);
+  EXPECT_EQ(span().end_time_unix_nano(), 1544712661000000000u);
+  EXPECT_EQ(span().kind(), 2);
+}
+
+// Scenario: requests without spans.
+// Guarantees: nothing is written for what is not there; a message that is there is written even
+// when empty.
+TEST_F(JsonCodecTest, WritesNothingForNothing) {
+  for (const char* json : {"{}", " { } ", R"({"resourceSpans":[]})", R"({"resourceSpans":null})"}) {
+    EXPECT_EQ(to_wire_.Convert(json), "") << json;
+    EXPECT_EQ(to_wire_.wire(), "") << json;
+  }
+  EXPECT_EQ(to_wire_.Convert(R"({"resourceSpans":[{"resource":{},"schemaUrl":""}]})"), "");
+  EXPECT_EQ(to_wire_.wire(), std::string("\x0A\x02\x0A\x00", 4));
+}
+
+// Scenario: trace and span IDs in lower, upper and mixed case, empty, of other lengths, with other
+// characters, in base64, as a number.
+// Guarantees: hexadecimal of the right length or nothing; the text says so. J-01.
+TEST_F(JsonCodecTest, TakesIdsInHexadecimalOnly) {
+  ASSERT_EQ(Span(R"("traceId":"00ff00FF00fF00Ff0123456789abcdef")"), "");
+  EXPECT_EQ(span().trace_id(),
+            std::string("\x00\xFF\x00\xFF\x00\xFF\x00\xFF\x01\x23\x45\x67\x89\xAB\xCD\xEF", 16));
+  EXPECT_EQ(Span(R"("traceId":"","spanId":"","parentSpanId":"")"), "");
+  EXPECT_EQ(span().ByteSizeLong(), 0u);
+  EXPECT_EQ(Span(R"("traceId":"W47/95gDgQPSabYzgT/GDA==")"),
+            std::string(kSpanPath) +
+                ".traceId: is 24 characters long; send 32 hexadecimal digits (not base64), or "
+                "leave it out");
+  for (const std::size_t size : {1u, 16u, 31u, 33u, 64u}) {
+    EXPECT_THAT(Span("\"traceId\":\"" + std::string(size, 'a') + "\""), HasSubstr(".traceId: is "));
+  }
+  for (const char* fields :
+       {R"("traceId":"0123456789abcdef0123456789abcdeg")", R"("spanId":"0123456789abcde ")",
+        R"("parentSpanId":"0123456789abcde\n")", R"("spanId":1234567890123456)",
+        R"("links":[{"traceId":"0123456789abcdef"}])", R"("spanId":["0123456789abcdef"])",
+        R"("traceId":"é123456789abcdef0123456789abcde")"}) {
+    EXPECT_THAT(Span(fields), HasSubstr("hexadecimal")) << fields;
+  }
+}
+
+// Scenario: enumerators by number, by name, unknown, negative, out of range, with a fraction.
+// Guarantees: integers only; an unknown one is kept. J-02.
+TEST_F(JsonCodecTest, TakesEnumsAsIntegersOnly) {
+  for (const auto& [text, number] : std::map<std::string, int>{
+           {"2", 2}, {"0", 0}, {"77", 77}, {"-1", -1}, {"2.0", 2}, {"2147483647", 2147483647}}) {
+    ASSERT_EQ(Span("\"kind\":" + text), "") << text;
+    EXPECT_EQ(span().kind(), number);
+  }
+  ASSERT_EQ(Span(R"("status":{"code":2,"message":"m"})"), "");
+  EXPECT_EQ(span().status().code(), 2);
+  EXPECT_EQ(Span(R"("kind":"SPAN_KIND_SERVER")"),
+            std::string(kSpanPath) +
+                ".kind: is a string; send the number of the enumerator, not its name");
+  for (const char* text : {"\"2\"", "1.5", "2147483648", "true", "{}", "[]"}) {
+    EXPECT_THAT(Span(std::string("\"kind\":") + text), StartsWith(std::string(kSpanPath) + ".kind"))
+        << text;
+  }
+}
+
+// Scenario: names nobody knows at every level, with values of every kind, nested, with names that
+// are known elsewhere; names of the schema in snake_case.
+// Guarantees: ignored with all that is in them. J-03, J-04.
+TEST_F(JsonCodecTest, IgnoresUnknownNamesAtEveryLevel) {
+  const std::string unknown =
+      R"("x":{"traceId":7,"a":[1,-2.5e3,"\u00e9\\",true,false,null,{},[]]},"trace_id":"zz","":[[{}]],)";
+  const std::string json = "{" + unknown + R"("resourceSpans":[{)" + unknown + R"("resource":{)" +
+                           unknown + R"("attributes":[{)" + unknown + R"("key":"k","value":{)" +
+                           unknown + R"("kvlistValue":{)" + unknown +
+                           R"("values":[]}}}]},"scopeSpans":[{)" + unknown + R"("scope":{)" +
+                           unknown + R"("name":"s"},"spans":[{)" + unknown +
+                           R"("name":"n","events":[{)" + unknown + R"("name":"e"}],"links":[{)" +
+                           unknown + R"("flags":1}],"status":{)" + unknown + R"("code":1}}]}]}]})";
+  ASSERT_EQ(to_wire_.Convert(json), "");
+  EXPECT_EQ(to_wire_.request().resource_spans(0).scope_spans(0).scope().name(), "s");
+  EXPECT_EQ(span().name(), "n");
+  EXPECT_EQ(span().trace_id(), "");
+  EXPECT_EQ(span().links(0).flags(), 1u);
+  EXPECT_EQ(span().status().code(), 1);
+}
+
+// Scenario: what is no JSON, inside values that are ignored.
+// Guarantees: refused all the same.
+TEST_F(JsonCodecTest, ChecksWhatItIgnores) {
+  for (const char* value :
+       {"01",          "+1",         "1.",       ".5",      "1e",          "0x1",
+        "NaN",         "tru",        "nulll",    "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"",
+        "\"\\udc00\"", "[1,]",       "[,1]",     "[1 2]",   "{\"a\":}",    "{\"a\" 1}",
+        "{a:1}",       "{\"a\":1,}", "'a'",      "",        "\"a\":\"b\"", "{\"\\q\":1}",
+        "{1:2}",       "[1}",        "{\"a\":1]"}) {
+    EXPECT_NE(to_wire_.Convert(std::string("{\"x\":") + value + "}"), "") << value;
+    EXPECT_NE(Span(std::string("\"x\":") + value), "") << value;
+    EXPECT_NE(Span(std::string("\"name\":") + value), "") << value;
+  }
+}
+
+// Scenario: a string with a colon behind it, and a brace too many that makes up for it.
+// Guarantees: refused; simdjson alone, skipping over values, would take the string for a name.
+TEST_F(JsonCodecTest, TakesNoStringForName) {
+  EXPECT_NE(to_wire_.Convert(R"({"x":"a":"b"},"y":1})"), "");
+  EXPECT_NE(to_wire_.Convert(R"({"resourceSpans":[{"schemaUrl":"a":"b"},"schemaUrl":"c"}]})"), "");
+  EXPECT_NE(to_wire_.Convert(R"({"x":["a":"b"],"y":1]})"), "");
+}
+
+// Scenario: integers of every width as numbers and strings, at the ends of their ranges and one
+// beyond.
+// Guarantees: exact over the whole range, refused beyond. J-05.
+TEST_F(JsonCodecTest, ReadsIntegersExactlyOverTheirRange) {
+  for (const std::string quote : {"", "\""}) {
+    const auto number = [&quote](const std::string& text) { return quote + text + quote; };
+    ASSERT_EQ(Span("\"startTimeUnixNano\":" + number("18446744073709551615") +
+                   ",\"endTimeUnixNano\":" + number("9007199254740993") + ",\"flags\":" +
+                   number("4294967295") + ",\"droppedLinksCount\":" + number("4294967295")),
+              "");
+    EXPECT_EQ(span().start_time_unix_nano(), 18446744073709551615u);
+    EXPECT_EQ(span().end_time_unix_nano(), 9007199254740993u) << "2^53 + 1";
+    EXPECT_EQ(span().flags(), 4294967295u);
+    EXPECT_EQ(span().dropped_links_count(), 4294967295u);
+    for (const std::int64_t integer : {std::numeric_limits<std::int64_t>::min(),
+                                       std::numeric_limits<std::int64_t>::max(), std::int64_t{0}}) {
+      ASSERT_EQ(Attribute("{\"intValue\":" + number(std::to_string(integer)) + "}"), "");
+      EXPECT_EQ(value().int_value(), integer);
+      EXPECT_TRUE(value().has_int_value());
+    }
+    for (const char* beyond : {"\"startTimeUnixNano\":18446744073709551616",
+                               "\"startTimeUnixNano\":-1", "\"flags\":4294967296",
+                               "\"droppedEventsCount\":-1", "\"droppedEventsCount\":4294967296"}) {
+      std::string fields = beyond;
+      fields = fields.substr(0, fields.find(':') + 1) + number(fields.substr(fields.find(':') + 1));
+      EXPECT_THAT(Span(fields), HasSubstr("is out of range; send an integer of 0 or more"))
+          << fields;
+    }
+    for (const char* beyond : {"9223372036854775808", "-9223372036854775809", "1e19", "1e400"}) {
+      EXPECT_THAT(Attribute("{\"intValue\":" + number(beyond) + "}"), HasSubstr("out of range"));
+    }
+  }
+}
+
+// Scenario: integers as 1.0, 1e3, 1.5e1, -0, with leading zeros in quotes; with a fraction, empty,
+// with spaces, as other types.
+// Guarantees: what is an integer is one, however it is written. J-05.
+TEST_F(JsonCodecTest, ReadsIntegersHoweverTheyAreWritten) {
+  for (const auto& [text, integer] :
+       std::map<std::string, std::int64_t>{{"1.0", 1},
+                                           {"1e3", 1000},
+                                           {"1.5e1", 15},
+                                           {"-0", 0},
+                                           {"-12E0", -12},
+                                           {"1200e-2", 12},
+                                           {"9223372036854775807.000", 9223372036854775807},
+                                           {"\"1e3\"", 1000},
+                                           {"\"007\"", 7},
+                                           {"0e99999999999", 0},
+                                           {"0.0", 0},
+                                           {"922337203685477580.7e1", 9223372036854775807}}) {
+    ASSERT_EQ(Attribute("{\"intValue\":" + text + "}"), "") << text;
+    EXPECT_EQ(value().int_value(), integer) << text;
+  }
+  for (const char* text : {"1.5", "1e-1", "\"1.5\"", "9223372036854775806.5"}) {
+    EXPECT_THAT(Attribute(std::string("{\"intValue\":") + text + "}"),
+                HasSubstr("value.intValue: has a fraction; send an integer"))
+        << text;
+  }
+  for (const char* text : {"\"\"", "\" 1\"", "\"1 \"", "\"+1\"", "\"0x1\"", "\"NaN\"", "\"1,0\"",
+                           "01", "-", "true", "{}", "[1]", "1e", "1_0"}) {
+    EXPECT_NE(Attribute(std::string("{\"intValue\":") + text + "}"), "") << text;
+  }
+}
+
+// Scenario: doubles as numbers, strings, the three words; too large; too small; other words.
+// Guarantees: the nearest double, bit for bit. J-07.
+TEST_F(JsonCodecTest, ReadsDoubles) {
+  for (const auto& [text, number] :
+       std::map<std::string, double>{{"0.1", 0.1},
+                                     {"-1.5e300", -1.5e300},
+                                     {"5e-324", 5e-324},
+                                     {"1e-400", 0.0},
+                                     {"3", 3.0},
+                                     {"\"2.5\"", 2.5},
+                                     {"\"Infinity\"", HUGE_VAL},
+                                     {"\"-Infinity\"", -HUGE_VAL},
+                                     {"9007199254740993", 9007199254740992.0},
+                                     {"1.7976931348623157e308", 1.7976931348623157e308}}) {
+    ASSERT_EQ(Attribute("{\"doubleValue\":" + text + "}"), "") << text;
+    EXPECT_EQ(value().double_value(), number) << text;
+  }
+  ASSERT_EQ(Attribute("{\"doubleValue\":-0.0}"), "");
+  EXPECT_TRUE(std::signbit(value().double_value()));
+  ASSERT_EQ(Attribute("{\"doubleValue\":\"NaN\"}"), "");
+  EXPECT_TRUE(std::isnan(value().double_value()));
+  for (const char* text : {"1e309", "-1e309", "NaN", "Infinity", "\"nan\"", "\"inf\"", "\"\"",
+                           "\"+Infinity\"", "true", "\"0x1p3\"", "\"1 \""}) {
+    EXPECT_NE(Attribute(std::string("{\"doubleValue\":") + text + "}"), "") << text;
+  }
+}
+
+// Scenario: numbers of 512 and of 513 characters, known and ignored.
+// Guarantees: the limit is exact. J-09.
+TEST_F(JsonCodecTest, BoundsTheLengthOfNumbers) {
+  const std::string longest = "0." + std::string(510, '1');
+  EXPECT_EQ(Attribute("{\"doubleValue\":" + longest + "}"), "");
+  EXPECT_EQ(Span("\"x\":" + longest), "");
+  EXPECT_THAT(Attribute("{\"doubleValue\":" + longest + "1}"), HasSubstr("longer than 512"));
+  EXPECT_THAT(Attribute("{\"intValue\":\"" + longest + "1\"}"), HasSubstr("longer than 512"));
+  EXPECT_NE(Span("\"x\":" + longest + "1"), "");
+}
+
+// Scenario: bytes in base64, standard, URL-safe, padded, not, escaped, empty; and what is none.
+// Guarantees: all spellings are one. J-06.
+TEST_F(JsonCodecTest, ReadsBytesInBase64) {
+  for (const auto& [text, bytes] :
+       std::map<std::string, std::string>{{"", ""},
+                                          {"+/8=", "\xFB\xFF"},
+                                          {"-_8", "\xFB\xFF"},
+                                          {"+\\/8=", "\xFB\xFF"},
+                                          {"AAEC", std::string("\0\1\2", 3)},
+                                          {"YQ==", "a"},
+                                          {"YQ", "a"}}) {
+    ASSERT_EQ(Attribute("{\"bytesValue\":\"" + text + "\"}"), "") << text;
+    EXPECT_TRUE(value().has_bytes_value());
+    EXPECT_EQ(value().bytes_value(), bytes) << text;
+  }
+  for (const char* text : {"\"A\"", "\"YQ=\"", "\"Y Q=\"", "\"YQ===\"", "\"=\"", "\"\\q\"", "1"}) {
+    EXPECT_NE(Attribute(std::string("{\"bytesValue\":") + text + "}"), "") << text;
+  }
+}
+
+// Scenario: strings with every escape, surrogate pairs, NUL, names written with escapes; wrong
+// escapes.
+// Guarantees: UTF-8 as meant. J-08.
+TEST_F(JsonCodecTest, ReadsStringsAsMeant) {
+  ASSERT_EQ(Span(R"("name":"\"\\\/\b\f\n\r\t\u0041\u00e9\u20AC\ud83d\uDE00\u0000|é€😀")"), "");
+  EXPECT_EQ(span().name(), std::string("\"\\/\b\f\n\r\tA\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 18) +
+                               std::string(1, '\0') + "|\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
+  ASSERT_EQ(Span(R"("n\u0061me":"n","\u006bind":3)"), "");
+  EXPECT_EQ(span().name(), "n");
+  EXPECT_EQ(span().kind(), 3);
+  for (const char* text :
+       {R"("\ud83d")", R"("\ud83dx")", R"("\ude00")", R"("\ud83d\u0041")", R"("\u12")",
+        R"("\u12g4")", R"("\x41")", R"("\")", "\"\n\"", "\"\x01\"", "1", "true", "{}", "[\"a\"]"}) {
+    EXPECT_NE(Span(std::string("\"name\":") + text), "") << text;
+  }
+}
+
+// Scenario: null for each kind of field, and as an element.
+// Guarantees: the same as leaving the name out; an element of an array it cannot be. J-07.
+TEST_F(JsonCodecTest, TakesNullForNothing) {
+  ASSERT_EQ(Span(R"("traceId":null,"name":null,"kind":null,"startTimeUnixNano":null,"flags":null,)"
+                 R"("attributes":null,"status":null,"events":[{"name":null}])"),
+            "");
+  EXPECT_EQ(span().ByteSizeLong(), 2u) << "the event";
+  ASSERT_EQ(Attribute(R"({"stringValue":null,"intValue":5,"arrayValue":null})"), "");
+  EXPECT_EQ(value().int_value(), 5);
+  ASSERT_EQ(Attribute(R"({"stringValue":null})"), "");
+  EXPECT_EQ(value().ByteSizeLong(), 0u);
+  EXPECT_EQ(Span(R"("events":[null])"),
+            std::string(kSpanPath) + ".events[0]: is null; send an object");
+  EXPECT_NE(to_wire_.Convert("null"), "");
+}
+
+// Scenario: every member of AnyValue at its default; two members at once; a name twice.
+// Guarantees: a member that is there is written; two are refused. J-07.
+TEST_F(JsonCodecTest, KeepsWhichValueIsSet) {
+  using Value = opentelemetry::proto::common::v1::AnyValue;
+  for (const auto& [text, which] : std::map<std::string, Value::ValueCase>{
+           {R"({"stringValue":""})", Value::kStringValue},
+           {R"({"boolValue":false})", Value::kBoolValue},
+           {R"({"intValue":"0"})", Value::kIntValue},
+           {R"({"doubleValue":0})", Value::kDoubleValue},
+           {R"({"arrayValue":{}})", Value::kArrayValue},
+           {R"({"kvlistValue":{}})", Value::kKvlistValue},
+           {R"({"bytesValue":""})", Value::kBytesValue},
+           {R"({})", Value::VALUE_NOT_SET},
+           {R"({"stringValueStrindex":0})", Value::kStringValueStrindex}}) {
+    ASSERT_EQ(Attribute(text), "") << text;
+    EXPECT_EQ(value().value_case(), which) << text;
+  }
+  EXPECT_THAT(Attribute(R"({"stringValue":"a","intValue":1})"),
+              HasSubstr("value.intValue: is a second value beside another"));
+  EXPECT_THAT(Attribute(R"({"intValue":1,"intValue":2})"), HasSubstr("is there twice"));
+  EXPECT_EQ(Span(R"("name":"a","name":"b")"),
+            std::string(kSpanPath) + ".name: is there twice; send it once");
+  EXPECT_NE(Span(R"("attributes":[],"attributes":[])"), "");
+  EXPECT_EQ(Span(R"("x":1,"x":2)"), "") << "nobody looks at unknown names";
+}
+
+// Scenario: bodies that are empty, no JSON, no object, with a byte order mark, with something
+// behind the value, with comments, cut, not UTF-8.
+// Guarantees: each is refused with a text that says what to do. J-08.
+TEST_F(JsonCodecTest, RefusesWhatIsNotOneJsonObject) {
+  EXPECT_EQ(to_wire_.Convert(""), "the body is not valid JSON: it is empty; send at least {}");
+  EXPECT_EQ(to_wire_.Convert("\xEF\xBB\xBF{}"),
+            "the body begins with a byte order mark; send UTF-8 without it");
+  EXPECT_EQ(to_wire_.Convert("[]"),
+            "the request is not a JSON object; send {\"resourceSpans\":[...]}");
+  EXPECT_EQ(to_wire_.Convert("{\"a\":\"\xFF\"}"),
+            "the body is not valid JSON: it is not valid UTF-8");
+  for (const char* json : {" ",
+                           "null",
+                           "1",
+                           "\"a\"",
+                           "{} {}",
+                           "{},",
+                           "{}x",
+                           "{} // a",
+                           "/* a */{}",
+                           "{/**/}",
+                           "{",
+                           "}",
+                           "{\"a\":1",
+                           "{\"a\"",
+                           "{\"a\":\"b}",
+                           "{\"resourceSpans\":[{}}",
+                           "{\"resourceSpans\":{}}",
+                           "{\"resourceSpans\":[{}]]}",
+                           "{'a':1}",
+                           "{\"a\":\"\xC0\x80\"}",
+                           "{\"a\":\"\xED\xA0\x80\"}",
+                           "{\"resourceSpans\" [{}]}",
+                           "{\"resourceSpans\":[{}],}",
+                           "{}}",
+                           "{]",
+                           "{\"a\":1}]}",
+                           "\x1F\x8B\x08",
+                           "\x0A\x00"}) {
+    EXPECT_NE(to_wire_.Convert(json), "") << json;
+  }
+  EXPECT_NE(to_wire_.Convert(std::string_view("{}\0", 3)), "");
+  EXPECT_NE(to_wire_.Convert(std::string_view("\0{}", 3)), "");
+}
+
+// Scenario: a valid request cut after every one of its bytes; with every byte replaced.
+// Guarantees: no cut passes; nothing crashes; what passes is read by Protobuf and by the index.
+TEST_F(JsonCodecTest, SurvivesDamage) {
+  const std::string json =
+      R"({"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"arrayValue":{"values":)"
+      R"([{"intValue":"1"},{"doubleValue":1.5},{"bytesValue":"AA=="},{"boolValue":true}]}}}]},)"
+      R"("scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","name":"\u00e9\n",)"
+      R"("kind":2,"startTimeUnixNano":"15","flags":1,"x":[{"y":null}]}],"schemaUrl":"s"}]}]})";
+  ASSERT_EQ(to_wire_.Convert(json), "");
+  for (std::size_t size = 0; size < json.size(); ++size) {
+    EXPECT_NE(to_wire_.Convert(std::string_view(json).substr(0, size)), "") << size;
+  }
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    for (const char other : std::string("\0\"\\{}[]:,09-.eEaZ \n\x80\xFF\x7F", 23)) {
+      std::string damaged = json;
+      damaged[at] = other;
+      const std::string fault = to_wire_.Convert(damaged);
+      ASSERT_NE(fault, "Protobuf does not read what was written") << damaged;
+      SpanIndex index;
+      if (!to_wire_.is_fault()) {
+        ASSERT_FALSE(index.Parse(AsBytes(to_wire_.wire()), {})) << damaged;
+      }
+    }
+  }
+}
+
+std::string NestedArrays(int levels) {
+  std::string json;
+  for (int i = 0; i < levels; ++i) json += R"({"arrayValue":{"values":[)";
+  json += "{}";
+  for (int i = 0; i < levels; ++i) json += "]}}";
+  return json;
+}
+
+// Scenario: AnyValue nested to the limit and one level beyond; unknown arrays the same.
+// Guarantees: 100 messages below the request, as Protobuf itself takes them; 200 containers. J-09.
+TEST_F(JsonCodecTest, BoundsDepthAsProtobufDoes) {
+  // resourceSpans, scopeSpans, spans, attributes, value: 5; then two per array.
+  ASSERT_EQ(Attribute(NestedArrays(47)), "");
+  EXPECT_EQ(Attribute(NestedArrays(46)), "");
+  // A list in between takes three: 5 + 3 + 2 * 46 is 100.
+  const std::string list_of_46 =
+      R"({"kvlistValue":{"values":[{"value":)" + NestedArrays(46) + "}]}}";
+  EXPECT_EQ(Attribute(list_of_46), "");
+  EXPECT_THAT(Attribute(NestedArrays(48)), HasSubstr("nests more than 100 messages"));
+  EXPECT_LE(Attribute(NestedArrays(48)).size(), 400u);
+  EXPECT_EQ(Attribute("{\"arrayValue\":{\"values\":[" + NestedArrays(46) +
+                      "]},\"x\":" + std::string(180, '[') + std::string(180, ']') + "}"),
+            "");
+  for (const int levels : {199, 200}) {
+    const std::string json = "{\"x\":" + std::string(static_cast<std::size_t>(levels), '[') +
+                             std::string(static_cast<std::size_t>(levels), ']') + "}";
+    EXPECT_EQ(to_wire_.Convert(json) == "", levels == 199) << levels;
+  }
+}
+
+long ResidentKilobytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
+  }
+  return 0;
+}
+
+// Scenario: a million opening brackets, alone, under an unknown name and as a value.
+// Guarantees: refused in 10 ms, with less than 8 MiB of memory more. J-09, A-16.
+TEST_F(JsonCodecTest, RefusesMillionBracketsQuickly) {
+  const std::string brackets(1'000'000, '[');
+  for (const std::string& json :
+       {brackets, "{\"x\":" + brackets + "}", "{\"resourceSpans\":" + brackets + "}"}) {
+    const std::clock_t start = std::clock();
+    [[maybe_unused]] const long before = ResidentKilobytes();
+    EXPECT_NE(to_wire_.Convert(json), "");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    EXPECT_LE(1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 10);
+    EXPECT_LE(ResidentKilobytes() - before, 8 * 1024);
+#endif
+    RecordProperty("cpu_us", static_cast<int>(std::clock() - start));
+  }
+}
+
+// Scenario: limits on the output of one byte less than a request takes, exactly that, and more.
+// Guarantees: the limit is exact, and named as what it is. GS-02.
+TEST_F(JsonCodecTest, PassesExactlyTheLimit) {
+  for (const std::size_t size : {0u, 100u, 5000u, 300000u}) {
+    const std::string json =
+        R"({"resourceSpans":[{"schemaUrl":")" + std::string(size, 'a') + "\"}]}";
+    ASSERT_EQ(to_wire_.Convert(json), "");
+    const std::size_t exact = to_wire_.wire().size();
+    EXPECT_EQ(to_wire_.Convert(json, exact), "");
+    EXPECT_EQ(to_wire_.wire().size(), exact);
+    EXPECT_NE(to_wire_.Convert(json, exact - 1), "");
+    EXPECT_TRUE(to_wire_.fault().is_too_large);
+    EXPECT_FALSE(to_wire_.fault().is_no_memory);
+  }
+}
+
+// Scenario: budgets from nothing up to what a large request takes.
+// Guarantees: is_no_memory, everything given back; the codec works for the next request.
+TEST_F(JsonCodecTest, ReportsFullBudget) {
+  JsonCodec codec;
+  const std::string small =
+      R"({"resourceSpans":[{"schemaUrl":")" + std::string(9000, 'a') + "\"}]}";
+  const std::string large =
+      R"({"resourceSpans":[{"schemaUrl":")" + std::string(1 << 20, 'a') + "\"}]}";
+  for (const std::string* json : {&small, &large}) {
+    bool is_enough = false;
+    for (std::size_t available = 0; !is_enough; available += json->size() / 2) {
+      ASSERT_LE(available, 12 * json->size());
+      MemoryBudget budget(available);
+      MemoryAccount account(budget);
+      Body body(account);
+      const auto fault = codec.ToWire(AsBytes(*json), 64 << 20, body);
+      is_enough = !fault;
+      if (fault) {
+        EXPECT_TRUE(fault->is_no_memory);
+        EXPECT_EQ(body.capacity(), 0u);
+      }
+      EXPECT_EQ(account.charged(), body.capacity());
+      EXPECT_TRUE(json != &large || !is_enough || available >= 7 * json->size());
+    }
+  }
+}
+
+// Scenario: a string of 8 MiB below 45 arrays, and a million empty messages.
+// Guarantees: neither is copied once per level: well below a second. A-16.
+TEST_F(JsonCodecTest, DoesNotCopyOncePerLevel) {
+  std::string deep = NestedArrays(45);
+  deep.replace(deep.find("{}"), 2, "{\"stringValue\":\"" + std::string(8 << 20, 'a') + "\"}");
+  std::string wide = "{}";
+  for (int i = 0; i < 1'000'000; ++i) wide += ",{}";
+  const std::clock_t start = std::clock();
+  EXPECT_EQ(Attribute(deep), "");
+  EXPECT_EQ(Span("\"events\":[" + wide + "]"), "");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LE(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 1);
+#endif
+}
+
+// Scenario: faults at known places.
+// Guarantees: the offset is that of the value, the path leads to it; nothing of the payload is in
+// the text.
+TEST_F(JsonCodecTest, SaysWhere) {
+  const std::string json =
+      R"({"resourceSpans":[{},{"scopeSpans":[{"spans":[{},{},{"links":[{"flags":"secret"}]}]}]}]})";
+  const std::string fault = to_wire_.Convert(json);
+  EXPECT_EQ(fault,
+            "resourceSpans[1].scopeSpans[0].spans[2].links[0].flags: is a string that is not a "
+            "number; send an integer of 0 or more, as a number or as a decimal string");
+  EXPECT_EQ(to_wire_.fault().offset, json.find("\"secret\""));
+  EXPECT_THAT(to_wire_.Convert(R"({"resourceSpans":[{"schemaUrl":"a" "secret"}]})"),
+              testing::AllOf(StartsWith("the body is not valid JSON near byte 3"),
+                             testing::Not(HasSubstr("secret"))));
+}
+
+// Scenario: answers in full success, with rejected spans, with a warning, with characters that JSON
+// escapes; a status.
+// Guarantees: JSON that Protobuf reads back to the same. HS-04, HS-11, J-05.
+TEST_F(JsonCodecTest, WritesAnswers) {
+  EXPECT_EQ(ExportResponseJson({}), "{}");
+  EXPECT_EQ(ExportResponseJson({3, "full"}),
+            R"({"partialSuccess":{"rejectedSpans":"3","errorMessage":"full"}})");
+  EXPECT_EQ(ExportResponseJson({0, "a \"b\" \\ \n"}),
+            R"({"partialSuccess":{"errorMessage":"a \"b\" \\  "}})");
+  EXPECT_THAT(ExportResponseJson({9223372036854775807, ""}),
+              StartsWith(R"({"partialSuccess":{"rejectedSpans":"9223372036854775807","errorM)"));
+  EXPECT_EQ(StatusJson(GrpcCode::kInvalidArgument, "a \"b\""), R"({"code":3,"message":"a \"b\""})");
+  EXPECT_EQ(SerializeStatus(GrpcCode::kInvalidArgument, "ab"),
+            "\x08\x03\x12\x02"
+            "ab");
+}
+
+}  // namespace
+}  // namespace router::test
