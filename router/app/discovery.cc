@@ -95,11 +95,16 @@ std::vector<BackendEndpoint> Discovery::NameFor(Config::Ring::Algorithm algorith
 
 // What its certificate is for: the name that was asked for, not the address it happens to have.
 std::string Discovery::ServerName(const resolver::Endpoint& endpoint) const {
-  if (!hostname_.empty()) return hostname_;
+  // A name that ends with a dot is complete already; no certificate has that dot.
+  const auto without_dot = [](std::string name) {
+    if (name.ends_with('.')) name.pop_back();
+    return name;
+  };
+  if (!hostname_.empty()) return without_dot(hostname_);
   const auto found = std::find_if(hosts_.begin(), hosts_.end(), [&](const auto& host) {
     return host.name == endpoint.name;
   });
-  return found == hosts_.end() ? endpoint.address.address().to_string() : found->host;
+  return found == hosts_.end() ? endpoint.address.address().to_string() : without_dot(found->host);
 }
 
 std::vector<BackendEndpoint> Discovery::Known() const {

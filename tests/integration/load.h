@@ -21,7 +21,9 @@ namespace router::test {
 class Load {
  public:
   // Calls go to all `endpoints` in turn, over one connection each, those that are there.
-  Load(const std::vector<std::string>& endpoints, std::size_t calls_in_flight);
+  Load(const std::vector<std::string>& endpoints, std::size_t calls_in_flight,
+       const std::shared_ptr<grpc::ChannelCredentials>& credentials =
+           grpc::InsecureChannelCredentials());
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;

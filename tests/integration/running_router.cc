@@ -80,7 +80,7 @@ std::string RunningRouter::ConfigText(const Options& options) const {
   std::string text =
       "receivers: {otlp: {protocols: {grpc: {endpoint: \"" + local(otlp_port_) + "\"" +
       more(options.grpc_settings) + "}}}}\n" +
-      "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}" +
+      "exporters: {loadbalancing: {protocol: {otlp: {tls: {" + options.exporter_tls + "}" +
       more(options.exporter_settings) + "}}, resolver: {" + resolver + "}}}\n" +
       "extensions: {health_check: {endpoint: \"" + local(health_port_) + "\"}" +
       more(options.extension) +

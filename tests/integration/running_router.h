@@ -39,6 +39,7 @@ class RunningRouter {
     std::vector<std::string> backends = {};  // "address:port", for the static resolver
     std::string dns_resolver = {};           // instead of it: the keys of resolver.dns
     std::string grpc_settings = {};  // more keys of receivers.otlp.protocols.grpc: "key: value, …"
+    std::string exporter_tls = "insecure: true";  // keys of its tls block
     std::string exporter_settings = {};  // more keys of exporters.loadbalancing.protocol.otlp
     std::string extension = {};          // one more extension that is started: "id: {…}"
     std::string spanring_settings = {};  // keys of the block `spanring`

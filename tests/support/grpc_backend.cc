@@ -135,7 +135,10 @@ Result<std::unique_ptr<GrpcBackend>> GrpcBackend::Start(Options options) {
   grpc::ServerBuilder builder;
   int bound_port = 0;
   builder.AddListeningPort(backend->options_.address + ":" + std::to_string(backend->options_.port),
-                           grpc::InsecureServerCredentials(), &bound_port);
+                           backend->options_.credentials != nullptr
+                               ? backend->options_.credentials
+                               : grpc::InsecureServerCredentials(),
+                           &bound_port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(static_cast<int>(backend->options_.message_bytes_max));
   builder.RegisterCallbackGenericService(backend->service_.get());

@@ -67,6 +67,7 @@ class GrpcBackend {
     std::size_t message_bytes_max = 64u << 20;
     bool keep_requests = true;  // false for long runs: only the observer and the counters see them
     Observer observer = {};     // called before the answer is decided
+    std::shared_ptr<grpc::ServerCredentials> credentials = {};  // null: plaintext
   };
 
   static Result<std::unique_ptr<GrpcBackend>> Start(Options options);

@@ -72,6 +72,19 @@ TestCertificate ToPem(X509* certificate, EVP_PKEY* key) {
 
 }  // namespace
 
+std::string EncryptedKey(const std::string& key_pem) {
+  BIO* bio = BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size()));
+  EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  Check(key != nullptr, "reading a key");
+  const unsigned char passphrase[] = {'x', 'y', 'z', 'z'};
+  std::string pem = PemOf([&](BIO* out) {
+    return PEM_write_bio_PrivateKey(out, key, EVP_aes_128_cbc(), passphrase, 4, nullptr, nullptr);
+  });
+  EVP_PKEY_free(key);
+  return pem;
+}
+
 void TestCa::Deleter::operator()(X509* certificate) const { X509_free(certificate); }
 void TestCa::Deleter::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 

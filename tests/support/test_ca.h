@@ -48,4 +48,7 @@ class TestCa {
   std::string pem_;
 };
 
+// The same key, with a passphrase.
+std::string EncryptedKey(const std::string& key_pem);
+
 }  // namespace router::test
