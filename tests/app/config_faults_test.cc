@@ -53,7 +53,7 @@ exporters:
     protocol:
       otlp:
         timeout: 5
-        compression: zstd
+        compression: lz4
     resolver:
       dns:
         hostnmae: x
@@ -74,7 +74,7 @@ f.yaml:6: receivers.otlp.protocols.grpc.max_concurrent_streams: expected a whole
 f.yaml:8: receivers.otlp.protocols.http: not supported yet: OTLP/HTTP (port 4318); remove this block and let clients use gRPC on port 4317
 f.yaml:11: exporters.loadbalancing.routing_keys: unknown key (did you mean routing_key?)
 f.yaml:14: exporters.loadbalancing.protocol.otlp.timeout: not a duration; write a number and a unit, such as 500ms, 5s or 1m30s (the value is 5)
-f.yaml:15: exporters.loadbalancing.protocol.otlp.compression: not supported yet: only gzip, none (the value is zstd)
+f.yaml:15: exporters.loadbalancing.protocol.otlp.compression: expected one of gzip, none, snappy, zstd (the value is lz4)
 f.yaml:18: exporters.loadbalancing.resolver.dns.hostnmae: unknown key (did you mean hostname?)
 f.yaml:19: exporters.loadbalancing.resolver.dns.port: must be from 1 to 65535 (the value is 70000)
 f.yaml:26: service.pipelines.logs: not supported yet: only traces are served; remove this pipeline
