@@ -24,17 +24,25 @@ std::size_t WireOutput::CloseLength(std::size_t at, std::size_t width, bool is_p
   return needed;
 }
 
+bool WireOutput::Begin(std::size_t bytes) {
+  return Reserve(std::min(std::max(bytes, kFirstBytes), size_max_ + kSlackBytes));
+}
+
 bool WireOutput::Grow(std::size_t bytes) {
   const std::size_t needed = size() + bytes;
-  if (needed > size_max_ + kSlackBytes) {
+  const std::size_t capacity_max = size_max_ + kSlackBytes;
+  if (needed > capacity_max) {
     is_too_large_ = true;
     return false;
   }
+  const std::size_t doubled = std::min(2 * body_.capacity(), capacity_max);
+  return Reserve(std::max(needed, doubled)) || Reserve(needed);
+}
+
+bool WireOutput::Reserve(std::size_t capacity) {
   const std::size_t size_before = size();
   body_.SetSize(size_before);
-  const std::size_t doubled =
-      std::min(std::max(2 * body_.capacity(), kFirstBytes), size_max_ + kSlackBytes);
-  if (!body_.Reserve(std::max(needed, doubled)) && !body_.Reserve(needed)) return false;
+  if (!body_.Reserve(capacity)) return false;
   begin_ = body_.data();
   next_ = begin_ + size_before;
   end_ = begin_ + body_.capacity();

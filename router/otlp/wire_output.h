@@ -1,7 +1,7 @@
 // WireOutput: Protobuf fields appended to a Body whose size nobody knows in advance.
 //
-// Every Put needs room that Ensure() granted before. A message is opened with a guess of how many
-// bytes its length will take and moved by a few when the guess was wrong.
+// Begin() comes first. Every Put needs room that Ensure() granted before. A message is opened with
+// a guess of how many bytes its length will take and moved by a few when the guess was wrong.
 // Thread safety: its worker only. Lives for one message; Finish() ends it.
 #pragma once
 
@@ -26,6 +26,8 @@ class WireOutput {
   // `body` is empty and outlives this object.
   WireOutput(Body& body, std::size_t size_max) : body_(body), size_max_(size_max) {}
 
+  // Allocates the body, for `bytes` if they are within the limit; false: the budget is full.
+  [[nodiscard]] bool Begin(std::size_t bytes);
   // Room for `bytes` more; false: is_too_large(), or the budget is full.
   [[nodiscard]] bool Ensure(std::size_t bytes) {
     return static_cast<std::size_t>(end_ - next_) >= bytes || Grow(bytes);
@@ -70,6 +72,7 @@ class WireOutput {
  private:
   std::size_t size() const { return static_cast<std::size_t>(next_ - begin_); }
   [[nodiscard]] bool Grow(std::size_t bytes);
+  [[nodiscard]] bool Reserve(std::size_t capacity);
 
   Body& body_;
   const std::size_t size_max_;

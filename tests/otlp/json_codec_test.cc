@@ -74,12 +74,13 @@ TEST_F(JsonCodecTest, ReadsTheExampleOfTheSpecification) {
 }
 
 // Scenario: requests without spans.
-// Guarantees: nothing is written for what is not there; a message that is there is written even
-// when empty.
+// Guarantees: nothing is written for what is not there, into a body that can be sent; a message
+// that is there is written even when empty.
 TEST_F(JsonCodecTest, WritesNothingForNothing) {
   for (const char* json : {"{}", " { } ", R"({"resourceSpans":[]})", R"({"resourceSpans":null})"}) {
     EXPECT_EQ(to_wire_.Convert(json), "") << json;
     EXPECT_EQ(to_wire_.wire(), "") << json;
+    EXPECT_TRUE(to_wire_.is_allocated()) << json;
   }
   EXPECT_EQ(to_wire_.Convert(R"({"resourceSpans":[{"resource":{},"schemaUrl":""}]})"), "");
   EXPECT_EQ(to_wire_.wire(), std::string("\x0A\x02\x0A\x00", 4));

@@ -19,12 +19,14 @@ class JsonToWire {
   std::string Convert(std::string_view json, std::size_t output_bytes_max = kLimit) {
     Body body(account_);
     fault_ = codec_.ToWire(AsBytes(json), output_bytes_max, body);
+    is_allocated_ = body.capacity() > 0;
     wire_.assign(body.bytes().begin(), body.bytes().end());
     if (account_.charged() != body.capacity()) return "charge is not what the body has";
     if (fault_) return body.capacity() == 0 ? fault_->message : "a failed call keeps memory";
     return request_.ParseFromString(wire_) ? "" : "Protobuf does not read what was written";
   }
 
+  bool is_allocated() const { return is_allocated_; }
   const JsonFault& fault() const { return *fault_; }
   bool is_fault() const { return fault_.has_value(); }
   const std::string& wire() const { return wire_; }
@@ -39,6 +41,7 @@ class JsonToWire {
   JsonCodec codec_;
   std::optional<JsonFault> fault_;
   std::string wire_;
+  bool is_allocated_ = false;
   Request request_;
 };
 
