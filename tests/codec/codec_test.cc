@@ -182,6 +182,26 @@ TEST_F(CodecTest, BoundsZstdWindow) {
   }
 }
 
+// Scenario: contents whose decoders need more memory than they have, a window of 8 MiB and blocks
+// of 4 MiB, with budgets below and above that. Guarantees: a decoder's memory is charged before it
+// is taken, and given back with the message.
+TEST_F(CodecTest, ChargesWhatDecodersHold) {
+  const Bytes zstd = ZstdPackStreamed(TraceLike(100000), 23, 50000);
+  const Bytes lz4 = Lz4Pack(TraceLike(kMiB + 1), 7);
+  for (const std::size_t available : {4 * kMiB, 12 * kMiB}) {
+    MemoryBudget budget(available);
+    MemoryAccount account(budget);
+    const auto expected =
+        available < 8 * kMiB ? std::optional(InflateError::kNoMemory) : std::nullopt;
+    for (const auto& [compression, packed] :
+         {std::pair(Compression::kZstd, &zstd), std::pair(Compression::kLz4, &lz4)}) {
+      Body body(account);
+      EXPECT_EQ(codec_.Inflate(compression, *packed, {2 * kMiB}, body), expected);
+      EXPECT_EQ(account.charged(), body.capacity());
+    }
+  }
+}
+
 // Scenario: a zstd frame whose header claims 1 byte more, 1 byte less, or 60 MiB; and one that
 // names a dictionary.
 // Guarantees: the claim is checked, and reserves no more than the ratio allows.
