@@ -10,8 +10,9 @@ bool IdleResetFilter::BeginFrame(const std::uint8_t* header) {
   const std::uint32_t stream = (std::uint32_t{header[5]} << 24 | std::uint32_t{header[6]} << 16 |
                                 std::uint32_t{header[7]} << 8 | header[8]) &
                                0x7FFFFFFF;
-  if (type == NGHTTP2_HEADERS) last_opened_ = std::max(last_opened_, stream);
-  const bool is_idle = stream % 2 == 1 && last_opened_ > 0 && stream > last_opened_;
+  violation_ = order_.Note(type, header[4], stream);
+  const std::uint32_t last = order_.last_opened();
+  const bool is_idle = stream % 2 == 1 && last > 0 && stream > last;
   is_dropping_ = type == NGHTTP2_RST_STREAM && left_ == 4 && is_idle;
   dropped_ += is_dropping_ ? 1 : 0;
   return is_dropping_;

@@ -5,7 +5,8 @@
 // whose HEADERS were never written, because the call was cancelled or expired first. RFC 9113 §5.1
 // makes that an error of the connection, and nghttp2 ends it with every other call on it; servers
 // of the gRPC project ignore it, and so must we. Only once a first stream was opened: a client that
-// begins with a reset speaks something else.
+// begins with a reset speaks something else. On the way past it shows every frame to a StreamOrder,
+// and lets nothing more through once that found a violation.
 // Thread safety: its worker only.
 // Cost: nine bytes looked at per frame; no allocation.
 // Invariant: what passes is what came, in order, without whole frames of that kind; at most one
@@ -19,34 +20,40 @@
 #include <cstring>
 #include <span>
 
+#include "router/http2/stream_order.h"
+
 namespace router {
 
 class IdleResetFilter {
  public:
   // Calls pass(bytes) for each range to be handed on, which says whether to go on. False: it said
-  // no.
+  // no, or there is a violation.
   template <typename Pass>
   bool Feed(std::span<const std::uint8_t> in, Pass&& pass);
 
   std::uint64_t dropped() const { return dropped_; }
+  // The HTTP/2 error that the connection has to end with; 0: none. Final.
+  std::uint32_t violation() const { return violation_; }
 
  private:
   static constexpr std::size_t kHeaderBytes = 9;
   static constexpr std::size_t kPrefaceBytes = 24;
 
-  // Notes the frame of this header. True: it shall not pass.
+  // Notes the frame of this header, and a violation. True: it shall not pass.
   bool BeginFrame(const std::uint8_t* header);
 
   std::array<std::uint8_t, kHeaderBytes> header_{};  // an incomplete one, from the end of a read
   std::size_t header_bytes_ = 0;
   std::size_t left_ = kPrefaceBytes;  // of the present frame's payload
   bool is_dropping_ = false;
-  std::uint32_t last_opened_ = 0;
+  StreamOrder order_;
+  std::uint32_t violation_ = 0;
   std::uint64_t dropped_ = 0;
 };
 
 template <typename Pass>
 bool IdleResetFilter::Feed(std::span<const std::uint8_t> in, Pass&& pass) {
+  if (violation_ != 0) return false;
   std::size_t begin = 0;  // of what is to be passed next
   std::size_t at = 0;
   const auto pass_until = [&](std::size_t end, std::size_t next) {
@@ -61,7 +68,9 @@ bool IdleResetFilter::Feed(std::span<const std::uint8_t> in, Pass&& pass) {
       left_ -= size;
       at += size;
     } else if (header_bytes_ == 0 && in.size() - at >= kHeaderBytes) {
-      if (BeginFrame(in.data() + at) && !pass_until(at, at + kHeaderBytes)) return false;
+      const bool is_dropped = BeginFrame(in.data() + at);
+      if ((is_dropped || violation_ != 0) && !pass_until(at, at + kHeaderBytes)) return false;
+      if (violation_ != 0) return false;
       at += kHeaderBytes;
     } else {
       const std::size_t size = std::min(kHeaderBytes - header_bytes_, in.size() - at);
@@ -71,8 +80,9 @@ bool IdleResetFilter::Feed(std::span<const std::uint8_t> in, Pass&& pass) {
       at += size;
       if (header_bytes_ < kHeaderBytes) continue;
       header_bytes_ = 0;
-      if (!BeginFrame(header_.data()) && !pass(std::span<const std::uint8_t>(header_)))
-        return false;
+      const bool is_dropped = BeginFrame(header_.data());
+      if (violation_ != 0) return false;
+      if (!is_dropped && !pass(std::span<const std::uint8_t>(header_))) return false;
     }
   }
   return pass_until(at, at);

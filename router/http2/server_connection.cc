@@ -186,6 +186,10 @@ ssize_t ServerConnection::Receive(std::span<const std::uint8_t> bytes) {
     result = Connection::Receive(range);
     return result >= 0 && is_open();
   });
+  const std::uint32_t violation = idle_resets_.violation();
+  if (violation != 0 && result >= 0 && is_open()) {
+    nghttp2_session_terminate_session(session(), violation);
+  }
   return result;
 }
 

@@ -1,8 +1,10 @@
 #include "router/http2/idle_reset_filter.h"
 
 #include <gtest/gtest.h>
+#include <nghttp2/nghttp2.h>
 
 #include <random>
+#include <set>
 #include <string>
 
 namespace router::test {
@@ -58,16 +60,19 @@ TEST(IdleResetFilterTest, LeavesOutResetsOfIdleStreamsAndNothingElse) {
     std::string sent = kPreface;
     std::string expected = kPreface;
     std::uint32_t opened = 0;
+    std::set<std::uint32_t> reset;
     std::uint64_t dropped = 0;
     for (int i = 0; i < 30; ++i) {
-      const std::uint32_t stream = 2 * below(20) + 1;
+      std::uint32_t stream = 2 * below(20) + 1;
       std::string frame;
       switch (below(3)) {
         case 0:
+          stream = opened == 0 ? 1 : opened + 2 * (1 + below(3));
           frame = Frame(kHeaders, stream, std::string(below(40), 'h'));
-          opened = std::max(opened, stream);
+          opened = stream;
           break;
         case 1:
+          if (reset.contains(stream)) continue;
           frame = Frame(kData, stream, std::string(below(3000), 'd'));
           break;
         default:
@@ -77,6 +82,7 @@ TEST(IdleResetFilterTest, LeavesOutResetsOfIdleStreamsAndNothingElse) {
             sent += frame;
             continue;
           }
+          reset.insert(stream);
       }
       sent += frame;
       expected += frame;
@@ -98,6 +104,30 @@ TEST(IdleResetFilterTest, OtherNonsensePasses) {
                            Frame(kReset, 9, "12345");
   EXPECT_EQ(Filtered(filter, sent, [] { return 5; }), sent);
   EXPECT_EQ(filter.dropped(), 0U);
+}
+
+// Scenario: DATA on a stream that was reset, between lawful frames, cut into pieces of every size.
+// Guarantees: what came before passes, the violation is told, and nothing passes from there on.
+TEST(IdleResetFilterTest, StopsAtAViolation) {
+  const std::string lawful = kPreface + Frame(kHeaders, 1, "h") + Frame(kReset, 1, kCancel);
+  const std::string sent = lawful + Frame(kData, 1, "d") + Frame(kHeaders, 3, "h");
+  for (std::size_t piece = 1; piece <= sent.size(); ++piece) {
+    IdleResetFilter filter;
+    std::string passed;
+    bool goes_on = true;
+    for (std::size_t at = 0; at < sent.size(); at += piece) {
+      const std::string_view cut = std::string_view(sent).substr(at, piece);
+      goes_on =
+          filter.Feed({reinterpret_cast<const std::uint8_t*>(cut.data()), cut.size()},
+                      [&](std::span<const std::uint8_t> range) {
+                        passed.append(reinterpret_cast<const char*>(range.data()), range.size());
+                        return true;
+                      });
+    }
+    EXPECT_EQ(passed, lawful) << piece;
+    EXPECT_FALSE(goes_on);
+    EXPECT_EQ(filter.violation(), NGHTTP2_STREAM_CLOSED);
+  }
 }
 
 // Scenario: the one it passes to wants no more.

@@ -227,6 +227,31 @@ TEST_F(ServerConnectionTest, ResetOfAStreamThatNeverWasEndsNobodyElsesRequests) 
       << close_reason_;
 }
 
+// Scenario: a request is answered; then the client sends DATA on its stream, which it had ended
+// itself; another client opens stream 5 and then 3.
+// Guarantees: GOAWAY(STREAM_CLOSED), GOAWAY(PROTOCOL_ERROR), as h2spec wants it, though nghttp2 has
+// forgotten those streams (RFC 9113 §5.1, §5.1.1).
+TEST_F(ServerConnectionTest, FramesOutOfOrderEndTheConnection) {
+  on_request_end_ = [](SeenRequest& seen) { seen.stream->RespondMessage(""); };
+  const std::string start =
+      std::string(NGHTTP2_CLIENT_MAGIC) + std::string("\0\0\0\4\0\0\0\0\0", 9);
+  const auto request = [](char stream) {
+    return std::string("\0\0\3\1\5\0\0\0", 8) + stream + "\x83\x86\x84";  // POST, http, /
+  };
+  ConnectRaw();
+  raw_->write_some(boost::asio::buffer(start + request(1)));
+  ASSERT_TRUE(Until([&] { return seen_.size() == 1 && seen_[0]->stream == nullptr; }));
+  raw_->write_some(boost::asio::buffer(std::string("\0\0\1\0\0\0\0\0\1x", 10)));
+  ASSERT_TRUE(Until([&] { return closed_ == 1; }));
+  EXPECT_EQ(close_reason_.find("GOAWAY STREAM_CLOSED"), 0U) << close_reason_;
+
+  closed_ = 0;
+  ConnectRaw();
+  raw_->write_some(boost::asio::buffer(start + request(5) + request(3)));
+  ASSERT_TRUE(Until([&] { return closed_ == 1; }));
+  EXPECT_EQ(close_reason_.find("GOAWAY PROTOCOL_ERROR"), 0U) << close_reason_;
+}
+
 // Scenario: a client connects and says nothing; another sends half a preface; the time is 30 ms
 // here.
 // Guarantees: both are closed when it is over, not before; one that has sent its SETTINGS is
