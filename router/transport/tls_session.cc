@@ -173,6 +173,7 @@ bool TlsSession::Receive(std::span<const std::uint8_t> cipher, std::span<std::ui
     const std::span<std::uint8_t> rest = plain.subspan(*size);
     if (SSL_read_ex(ssl_.get(), rest.data(), rest.size(), &got) == 1) {
       *size += got;
+      has_heard_ = true;
       continue;
     }
     const int error = SSL_get_error(ssl_.get(), 0);
@@ -198,8 +199,23 @@ void TlsSession::End() {
   ERR_clear_error();
 }
 
-bool TlsSession::is_mid_record() const {
-  return ssl_ != nullptr && SSL_has_pending(ssl_.get()) == 1;
+// Without close_notify between two records is no error, as in Go: HTTP knows itself what is missing.
+bool TlsSession::NoteEnd() {
+  if (!is_established_) {
+    error_ = {TlsFault::kBroken, "the peer ended the connection during the handshake"};
+  } else if (!has_heard_ && !context_->is_server()) {
+    // In TLS 1.3 the client is done before the server has looked at its certificate, and not every
+    // server says what it found.
+    error_ = {TlsFault::kRefused,
+              "the peer ended the connection right after the handshake; does it want a certificate "
+              "(cert_file and key_file), or one of another authority?"};
+  } else if (SSL_has_pending(ssl_.get()) == 1) {
+    error_ = {TlsFault::kBroken, "cut off in the middle of a record"};
+  } else {
+    return false;
+  }
+  has_failed_ = true;
+  return true;
 }
 
 std::string_view TlsSession::protocol() const {

@@ -47,8 +47,8 @@ class TlsSession {
   bool is_established() const { return is_established_; }
   // The peer has said that it sends nothing more.
   bool has_peer_ended() const { return has_peer_ended_; }
-  // A part of a record has come, the rest has not.
-  bool is_mid_record() const;
+  // The connection has ended. True: at a moment that makes it an error.
+  bool NoteEnd();
   // What ALPN has agreed on, "h2"; empty: nothing.
   std::string_view protocol() const;
   const TlsError& error() const { return error_; }
@@ -82,6 +82,7 @@ class TlsSession {
   std::size_t out_position_ = 0;
   bool is_established_ = false;
   bool has_peer_ended_ = false;
+  bool has_heard_ = false;  // any plaintext
   bool has_failed_ = false;
   TlsError error_;
 };

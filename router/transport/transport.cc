@@ -101,14 +101,8 @@ Transport::Outcome Transport::ReadTls(std::span<std::uint8_t> buffer) {
   const std::size_t cipher_max = (buffer.size() - TlsSession::kRecordBytesMax) / 2;
   const std::span<std::uint8_t> plain = buffer.first(buffer.size() - cipher_max);
   const Outcome outcome = ReadPlain(buffer.last(cipher_max));
-  if (outcome.status == Status::kClosed) {
-    const bool is_cut = !is_established_ || tls_->is_mid_record();
-    if (!is_cut) return outcome;
-    error_ = is_established_ ? "TLS: cut off in the middle of a record"
-                             : "TLS: the peer ended the connection during the handshake";
-    return {Status::kFailed};
-  }
-  if (outcome.status != Status::kOk) return outcome;
+  if (outcome.status == Status::kBlocked) return outcome;
+  if (outcome.status != Status::kOk) return EndTls(outcome);
   std::size_t size = 0;
   const bool is_good =
       tls_->Receive(buffer.last(cipher_max).first(outcome.size), plain, &size);
@@ -118,7 +112,13 @@ Transport::Outcome Transport::ReadTls(std::span<std::uint8_t> buffer) {
   if (!is_good) return FailTls();
   if (flushed == Status::kFailed) return {Status::kFailed};
   if (size > 0) return {Status::kOk, size};
-  return {tls_->has_peer_ended() ? Status::kClosed : Status::kBlocked};
+  return tls_->has_peer_ended() ? EndTls({Status::kClosed}) : Outcome{Status::kBlocked};
+}
+
+// The connection has ended: was it the right moment?
+Transport::Outcome Transport::EndTls(Outcome outcome) {
+  if (!tls_->NoteEnd()) return outcome;
+  return FailTls();
 }
 
 Transport::Outcome Transport::Write(std::span<const iovec> segments) {

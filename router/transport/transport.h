@@ -93,6 +93,7 @@ class Transport {
   Outcome FailTls();
   Outcome ReadPlain(std::span<std::uint8_t> buffer);
   Outcome ReadTls(std::span<std::uint8_t> buffer);
+  Outcome EndTls(Outcome outcome);
   Outcome WriteTls(std::span<const iovec> segments);
   int SendUnsent();
 

@@ -87,7 +87,7 @@ TEST_F(TlsStreamTest, CiphertextInSinglePieces) {
   ASSERT_TRUE(client.Encrypt({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
   pass(client, server);
   EXPECT_TRUE(received == text);
-  EXPECT_FALSE(server.is_mid_record());
+  EXPECT_FALSE(server.NoteEnd());
 }
 
 // Scenario: a record is cut off by the end of the connection; one that ends between records
