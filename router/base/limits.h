@@ -27,6 +27,19 @@ inline constexpr std::size_t kHandshakesMax = 256;
 // … and the part of its time that they may take while it is at least so busy.
 inline constexpr double kHandshakeShare = 0.1;
 inline constexpr double kHandshakeBusyLoad = 0.5;
+// HTTP/1 only.
+inline constexpr std::size_t kRequestLineBytesMax = 8 * 1024;
+inline constexpr std::size_t kRequestFieldsMax = 200;
+inline constexpr std::size_t kChunkExtensionBytesMax = 16 * 1024;  // of all chunks of one request
+inline constexpr std::size_t kTrailerBytesMax = 8 * 1024;
+// A body must bring so many bytes per second, looked at every kBodyRateWindow.
+inline constexpr std::size_t kBodyBytesPerSecondMin = 1024;
+inline constexpr std::chrono::seconds kBodyRateWindow{10};
+// The rest of a body that nobody wants is read up to this, so that the connection can go on; of a
+// longer one, and behind the last answer, only as much as lets the client see the answer.
+inline constexpr std::size_t kDiscardedBytesMax = 256 * 1024;
+inline constexpr std::size_t kLingerBytesMax = 1024 * 1024;
+inline constexpr std::chrono::seconds kLingerMax{2};
 
 // A connection whose peer takes no byte for so long is closed, whichever side we are.
 inline constexpr std::chrono::seconds kWriteStallMax{30};

@@ -24,11 +24,9 @@ class Connection : public Channel {
  public:
   ~Connection() override;
 
-  // Graceful end in two steps (RFC 9113 §6.8). The notice asks the peer to open no more streams,
-  // but still takes those already on their way; ShutDown() then names the last stream, and the
-  // connection closes when that has ended.
-  void AnnounceShutDown();
-  void ShutDown();
+  // As RFC 9113 §6.8 has it: a GOAWAY that names no stream, then one that names the last.
+  void AnnounceShutDown() override;
+  void ShutDown() override;
 
  protected:
   using Channel::Channel;

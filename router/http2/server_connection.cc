@@ -10,6 +10,7 @@
 #include "router/base/limits.h"
 #include "router/http2/grpc_header.h"
 #include "router/http2/nv.h"
+#include "router/transport/http_date.h"
 
 namespace router {
 namespace {
@@ -66,15 +67,21 @@ void ServerStream::RespondStatus(const GrpcTrailers& trailers) {
   connection_.MarkDirty();
 }
 
-void ServerStream::RespondHttp(int status, std::string_view text) {
-  assert(state_ == State::kRequest);
+void ServerStream::Respond(int status, std::span<const HttpField> fields, std::string body) {
+  assert(state_ == State::kRequest && fields.size() <= kAnswerFieldsMax);
   state_ = State::kAnswered;
   is_finished_ = is_http_ = true;
-  out_ = text;
+  out_ = std::move(body);
   const std::string code = std::to_string(status);
-  const std::array fields = {Field(":status", code), StaticField("content-type", "text/plain")};
+  const HttpDate date = HttpDateNow();
+  std::array<nghttp2_nv, kAnswerFieldsMax + 2> list;
+  std::size_t count = 0;
+  list[count++] = Field(":status", code);
+  list[count++] = Field("date", std::string_view(date.data(), date.size()));
+  for (const HttpField& field : fields) list[count++] = Field(field.name, field.value);
   nghttp2_data_provider provider{{.ptr = this}, &ServerConnection::ReadBody};
-  nghttp2_submit_response(connection_.session(), id_, fields.data(), fields.size(), &provider);
+  nghttp2_submit_response(connection_.session(), id_, list.data(), count,
+                          out_.empty() ? nullptr : &provider);
   connection_.MarkDirty();
 }
 

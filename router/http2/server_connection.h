@@ -4,8 +4,6 @@
 // from the Acceptor, which reads the request as it arrives and answers through its ServerStream, at
 // once or later.
 // Thread safety: its worker only.
-// Invariants: a handler hears OnReset() or has answered, never both; after either it hears
-// nothing more.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +17,7 @@
 #include "router/base/limits.h"
 #include "router/http2/connection.h"
 #include "router/http2/idle_reset_filter.h"
+#include "router/transport/http_exchange.h"
 
 namespace router {
 
@@ -32,40 +31,26 @@ struct GrpcTrailers {
   std::string_view accept_encoding = {};  // empty: absent
 };
 
-// What reads one request. Created at its first header, destroyed when the stream has ended.
-class StreamHandler {
- public:
-  virtual ~StreamHandler() = default;
-  // One header of the request, pseudo-headers included; the views die with the call.
-  virtual void OnHeader(std::string_view name, std::string_view value) = 0;
-  virtual void OnHeadersEnd() = 0;
-  virtual void OnData(std::span<const std::uint8_t> bytes) = 0;
-  // The client has sent everything.
-  virtual void OnRequestEnd() = 0;
-  // The client reset the stream or the connection died before the answer was complete.
-  virtual void OnReset() = 0;
-};
-
 // The answering side of one stream.
 // Ownership: the connection's; valid until its handler is destroyed.
-class ServerStream {
+class ServerStream final : public HttpResponder {
  public:
   // A unary answer: one message and OK.
   void RespondMessage(std::string_view message);
   // An answer without a message ("trailers-only"). Before the request has ended, the rest of it is
   // refused.
   void RespondStatus(const GrpcTrailers& trailers);
-  // An answer of plain HTTP, for what is not gRPC.
-  void RespondHttp(int status, std::string_view text);
+  // An answer of plain HTTP.
+  void Respond(int status, std::span<const HttpField> fields, std::string body) override;
   // A server stream: Push() as often as wanted, then Finish().
   void Push(std::string_view message);
   void Finish(GrpcCode code, std::string_view message);
 
   // While held, the client can send no more of this request than its first window; other streams go
   // on. Released, it has the full window.
-  void HoldBody(bool is_held);
+  void HoldBody(bool is_held) override;
 
-  const std::string& peer() const;
+  const std::string& peer() const override;
 
  private:
   friend class ServerConnection;

@@ -32,13 +32,11 @@ void GrpcStream::OnHeader(std::string_view name, std::string_view value) {
 
 void GrpcStream::OnHeadersEnd() {
   if (!head_.is_post) {
-    state_ = State::kDone;
-    stream_.RespondHttp(405, "this port speaks OTLP over gRPC: POST only\n");
+    FailHttp(405, "this port speaks OTLP over gRPC: POST only\n");
     return;
   }
   if (!head_.is_grpc) {
-    state_ = State::kDone;
-    stream_.RespondHttp(415, "this port speaks OTLP over gRPC: content-type application/grpc\n");
+    FailHttp(415, "this port speaks OTLP over gRPC: content-type application/grpc\n");
     return;
   }
   switch (head_.route) {
@@ -184,6 +182,12 @@ void GrpcStream::EndHealth() {
 void GrpcStream::Fail(GrpcCode code, std::string_view message) {
   state_ = State::kDone;
   stream_.RespondStatus({.code = code, .message = message});
+}
+
+void GrpcStream::FailHttp(int status, std::string_view text) {
+  state_ = State::kDone;
+  const HttpField type{"content-type", "text/plain"};
+  stream_.Respond(status, {&type, 1}, std::string(text));
 }
 
 }  // namespace router

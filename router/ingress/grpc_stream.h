@@ -39,6 +39,8 @@ class GrpcStream final : public StreamHandler, private IntakeFace {
   void OnVerdict(const Verdict& verdict) override;
   void HoldBody(bool is_held) override { stream_.HoldBody(is_held); }
   void Fail(GrpcCode code, std::string_view message);
+  // For what is not gRPC.
+  void FailHttp(int status, std::string_view text);
   bool is_export() const { return head_.route == Route::kTraceExport; }
 
   IngressContext& context_;

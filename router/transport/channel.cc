@@ -16,7 +16,7 @@ Channel::~Channel() = default;
 void Channel::Start(std::span<const std::uint8_t> first_bytes) {
   if (!first_bytes.empty()) OnBytes(first_bytes);
   if (!is_open_) return;
-  if (!transport_.is_established()) MarkDirty();
+  if (!transport_.is_established() || transport_.has_unsent()) MarkDirty();
   WaitReadable();
 }
 
@@ -26,6 +26,16 @@ void Channel::Close(std::string_view reason) {
   stall_timer_.Cancel();
   transport_.Close();
   OnClosed(reason);
+}
+
+bool Channel::HasInput() {
+  boost::system::error_code error;
+  return transport_.socket().available(error) > 0;
+}
+
+Transport Channel::TakeTransport() {
+  is_open_ = false;
+  return std::move(transport_);
 }
 
 void Channel::WaitReadable() {

@@ -28,6 +28,11 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
 
   // Closes the socket now; what has not been written is lost. `reason` is for the log. Idempotent.
   void Close(std::string_view reason);
+  // Graceful end of what we serve, in two steps: first the peer is asked to begin nothing more,
+  // while what is on its way is still taken; then what has begun is finished, and the channel
+  // closes.
+  virtual void AnnounceShutDown() = 0;
+  virtual void ShutDown() = 0;
   bool is_open() const { return is_open_; }
   const std::string& peer() const { return transport_.peer(); }
   // Why TLS has failed, if that is why it closed.
@@ -46,7 +51,15 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // Nothing more is read until Resume; what has been read is not taken back.
   void PauseReading() { is_paused_ = true; }
   void ResumeReading();
+  // The peer reads the end of our side; what it still sends is read. REQUIRES: all is written.
+  void ShutDownWriting() { transport_.ShutDownWriting(); }
+  // Has the peer sent what has not been read?
+  bool HasInput();
+  // Gives the stream to another channel; this one is over, and OnClosed() is not called.
+  // REQUIRES: inside OnBytes(), nothing to write.
+  Transport TakeTransport();
   OutQueue& out() { return out_; }
+  const OutQueue& out() const { return out_; }
   bool is_established() const { return transport_.is_established(); }
 
   // Bytes have come; they are gone after the call.

@@ -184,6 +184,15 @@ TlsFault Transport::tls_fault() const {
   return tls_ == nullptr ? TlsFault::kNone : tls_->error().fault;
 }
 
+void Transport::ShutDownWriting() {
+  if (tls_ != nullptr && is_established_) {
+    tls_->End();
+    SendUnsent();
+  }
+  boost::system::error_code ignored;
+  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
 void Transport::Close() {
   slot_.Release();
   if (tls_ != nullptr && is_established_) {

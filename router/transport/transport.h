@@ -65,6 +65,8 @@ class Transport {
   Outcome Write(std::span<const iovec> segments);
   // What TLS has to send: kOk when nothing is left of it.
   Status Flush();
+  // Ends our side of the stream: the peer reads its end. Reading goes on.
+  void ShutDownWriting();
   // Over TLS the peer is told, if the socket takes it.
   void Close();
 

@@ -86,11 +86,17 @@ TEST_F(ServerConnectionTest, StatusIsTrailersOnly) {
 // Scenario: plain HTTP is answered with 415 and a text.
 // Guarantees: P-01: HTTP status, text/plain, no gRPC trailers.
 TEST_F(ServerConnectionTest, HttpAnswerHasNoGrpcTrailersP01) {
-  on_headers_end_ = [](SeenRequest& seen) { seen.stream->RespondHttp(415, "only gRPC\n"); };
+  on_headers_end_ = [](SeenRequest& seen) {
+    const HttpField type{"content-type", "text/plain"};
+    seen.stream->Respond(415, {&type, 1}, "only gRPC\n");
+  };
   Connect();
   PeerStream& call = client_->Request(Export(), "");
   ASSERT_TRUE(Until([&] { return call.is_closed; }));
-  EXPECT_EQ(call.headers, (HeaderList{{":status", "415"}, {"content-type", "text/plain"}}));
+  EXPECT_EQ(call.Header(":status"), "415");
+  EXPECT_EQ(call.Header("content-type"), "text/plain");
+  EXPECT_EQ(call.Header("date").size(), 29U);
+  EXPECT_EQ(call.headers.size(), 3U);
   EXPECT_EQ(call.body, "only gRPC\n");
 }
 
@@ -103,7 +109,7 @@ TEST_F(ServerConnectionTest, EarlyAnswerStopsTheRestOfTheRequest) {
     if (seen_.size() == 1) {
       seen.stream->RespondStatus({.code = GrpcCode::kUnimplemented});
     } else {
-      seen.stream->RespondHttp(404, "nothing here");
+      seen.stream->Respond(404, {}, "nothing here");
     }
   };
   Connect();
