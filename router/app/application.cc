@@ -37,6 +37,16 @@ WorkerOptions ToWorkerOptions(const Config& config, const std::string& version) 
   options.ingress.deadline.default_timeout = config.request.default_timeout;
   options.ingress.deadline.timeout_max = config.request.timeout_max;
   options.ingress.connection.concurrent_streams_max = config.receiver.concurrent_streams_max;
+  const Config::Http& http = config.receiver.http;
+  options.ingress.http.request_bytes_max = http.request_bytes_max;
+  options.ingress.http.traces_path = http.traces_path;
+  options.ingress.http.compressions = http.compressions;
+  options.ingress.http.cors = http.cors;
+  options.ingress.http.response_headers = http.response_headers;
+  options.ingress.http.connection = {.header_timeout = http.header_timeout,
+                                     .read_timeout = http.read_timeout,
+                                     .idle_timeout = http.idle_timeout,
+                                     .is_keep_alive = http.is_keep_alive};
   return options;
 }
 
@@ -91,25 +101,23 @@ Application::~Application() {
 Result<void> Application::Start() {
   files_ = RaiseFileLimit();
   const std::uint32_t count = config_.workers != 0 ? config_.workers : AvailableCpus();
-  if (Result<void> loaded = LoadAuth(config_); !loaded) return loaded;
-  if (Result<void> loaded = LoadTls(config_); !loaded) return loaded;
+  if (Result<void> loaded = secrets_.Load(config_, Clock::now()); !loaded) return loaded;
   const WorkerOptions options = MakeWorkerOptions();
   WorkerListener& self = *this;
-  std::vector<ListenerTarget> targets;
   for (std::uint32_t i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<Worker>(i, budget_, verifier_, options, self));
-    targets.push_back(workers_.back()->Target());
-    telemetry_.workers.push_back({.ledger = &workers_.back()->ledger(),
-                                  .connections = targets.back().connection_count,
-                                  .handshakes = &workers_.back()->handshakes(),
-                                  .backends = {}});
+    telemetry_.workers.push_back(
+        {.ledger = &workers_.back()->ledger(),
+         .connections = [worker = workers_.back().get()] { return worker->connection_count(); },
+         .handshakes = &workers_.back()->handshakes(),
+         .backends = {}});
   }
-
-  listener_ =
-      std::make_unique<Listener>(control_, ConnectionsMax(config_, files_), std::move(targets));
-  const auto& receiver = config_.receiver.endpoint;
-  if (auto port = listener_->Bind(receiver.host, receiver.port); !port) {
-    return tl::unexpected(Error{"OTLP receiver: " + port.error().message});
+  const Config::Receiver& receiver = config_.receiver;
+  if (receiver.has_grpc) {
+    if (auto opened = Listen(Face::kGrpc, receiver.endpoint); !opened) return opened;
+  }
+  if (receiver.http.is_enabled) {
+    if (auto opened = Listen(Face::kHttp, receiver.http.endpoint); !opened) return opened;
   }
   if (config_.health.is_enabled) {
     health_server_ = std::make_unique<HttpServer>(
@@ -136,11 +144,29 @@ Result<void> Application::Start() {
   discovery_->Start();
   accept_timer_.expires_after(kAcceptLatest);
   accept_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) listener_->StartAccepting();
+    if (!error) StartAccepting();
   });
   Beat();
   spdlog::info("spanring {} with {} workers: {}", telemetry_.version, count, Summarize(config_));
   return {};
+}
+
+// Both faces together have at most ConnectionsMax(): each counts all of a worker's connections.
+Result<void> Application::Listen(Face face, const Config::Address& address) {
+  std::vector<ListenerTarget> targets;
+  for (const auto& worker : workers_) targets.push_back(worker->Target(face));
+  auto listener =
+      std::make_unique<Listener>(control_, ConnectionsMax(config_, files_), std::move(targets));
+  if (auto port = listener->Bind(address.host, address.port); !port) {
+    const std::string name = face == Face::kGrpc ? "OTLP receiver: " : "OTLP/HTTP receiver: ";
+    return tl::unexpected(Error{name + port.error().message});
+  }
+  listeners_.push_back(std::move(listener));
+  return {};
+}
+
+void Application::StartAccepting() {
+  for (const auto& listener : listeners_) listener->StartAccepting();
 }
 
 int Application::Run() {
@@ -165,7 +191,7 @@ void Application::OnBackends(std::size_t worker, Telemetry::BackendList backends
 void Application::Publish(std::shared_ptr<const RoutingTable> table) {
   telemetry_.table = table;
   for (const auto& worker : workers_) worker->SetTable(table);
-  if (!table->ring.empty()) listener_->StartAccepting();
+  if (!table->ring.empty()) StartAccepting();
 }
 
 std::unique_ptr<Discovery> Application::NewDiscovery() {
@@ -190,9 +216,7 @@ void Application::TakeReload(const ConfigReport& report) {
   for (const Fault& fault : report.faults) spdlog::error("reload: {}", ToText(fault));
   stats.is_last_good = report.config.has_value();
   if (report.config) {
-    Result<void> loaded = LoadTls(*report.config);
-    if (loaded) loaded = LoadAuth(*report.config);
-    if (!loaded) {
+    if (const Result<void> loaded = secrets_.Load(*report.config, Clock::now()); !loaded) {
       ++stats.invalid;
       stats.is_last_good = false;
       spdlog::error("reload: {}; the running configuration stays", loaded.error().message);
@@ -224,7 +248,9 @@ void Application::Apply(const Config& config) {
   const Config former = std::exchange(config_, config);
   SetLogLevel(LogLevelName(config_.log_level));
   budget_.SetLimit(MemoryLimit(config_));
-  listener_->SetConnectionsMax(ConnectionsMax(config_, files_));
+  for (const auto& listener : listeners_) {
+    listener->SetConnectionsMax(ConnectionsMax(config_, files_));
+  }
   telemetry_.without_type_suffix = config_.metrics.without_type_suffix;
   telemetry_.without_units = config_.metrics.without_units;
   PushOptions();
@@ -243,49 +269,8 @@ void Application::Apply(const Config& config) {
 
 WorkerOptions Application::MakeWorkerOptions() const {
   WorkerOptions options = ToWorkerOptions(config_, telemetry_.version);
-  options.ingress.auth = grpc_auth_.policy();
-  options.ingress.tls = grpc_tls_.context();
-  options.backend.tls = backend_tls_.context();
-  if (backend_auth_.header()) options.backend.headers.push_back(*backend_auth_.header());
+  secrets_.AddTo(options);
   return options;
-}
-
-// All or nothing: what fails must not leave half of a configuration behind.
-Result<void> Application::LoadAuth(const Config& config) {
-  ReceiverAuth grpc = grpc_auth_;
-  Result<void> loaded = grpc.Load(config.receiver.auth, config.auth_rotation.grace, Clock::now());
-  if (loaded) loaded = backend_auth_.Load(config.exporter.auth);
-  if (loaded) grpc_auth_ = std::move(grpc);
-  return loaded;
-}
-
-// As LoadAuth.
-Result<void> Application::LoadTls(const Config& config) {
-  const TimePoint now = Clock::now();
-  TlsSource grpc = grpc_tls_;
-  TlsSource backend = backend_tls_;
-  Result<void> loaded = grpc.Load(config.receiver.tls, ReceiverTlsKey(config), now);
-  if (!loaded) {
-    grpc_tls_.CountFailedLoad();
-    return loaded;
-  }
-  loaded = backend.Load(config.exporter.tls, ExporterTlsKey(config), now);
-  if (!loaded) {
-    backend_tls_.CountFailedLoad();
-    return loaded;
-  }
-  grpc_tls_ = std::move(grpc);
-  backend_tls_ = std::move(backend);
-  return {};
-}
-
-void Application::PollSecrets() {
-  const TimePoint now = Clock::now();
-  bool has_changed = grpc_auth_.Poll(now);
-  has_changed |= backend_auth_.Poll();
-  has_changed |= grpc_tls_.Poll(now);
-  has_changed |= backend_tls_.Poll(now);
-  if (has_changed) PushOptions();
 }
 
 void Application::PushOptions() {
@@ -298,7 +283,7 @@ void Application::PushOptions() {
 void Application::Beat() {
   for (const auto& worker : workers_) worker->Ping();
   TrimWhenIdle();
-  PollSecrets();
+  if (secrets_.Poll(Clock::now())) PushOptions();
   beat_timer_.expires_after(kBeat);
   beat_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) Beat();
@@ -344,10 +329,7 @@ HttpAnswer Application::AnswerHealth(std::string_view path) const {
 HttpAnswer Application::AnswerMetrics(std::string_view path) {
   if (path != "/metrics") return {.status = 404, .body = "see /metrics\n"};
   telemetry_.is_ready = IsReady();
-  telemetry_.tls.clear();
-  for (const TlsSource* source : {&grpc_tls_, &backend_tls_}) {
-    if (source->context() != nullptr) telemetry_.tls.push_back(source->stats());
-  }
+  telemetry_.tls = secrets_.tls_stats();
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = RenderMetrics(telemetry_, Clock::now())};
 }
@@ -370,7 +352,7 @@ void Application::NextPhase() {
       phase_ = Phase::kLeaving;
       spdlog::info("draining: listeners closed, clients asked to leave");
       discovery_->Stop();
-      listener_->Close();
+      for (const auto& listener : listeners_) listener->Close();
       for (const auto& worker : workers_) worker->AnnounceShutDown();
       Wait(kGoawayGap);
       return;

@@ -19,10 +19,9 @@
 
 #include "router/admin/http_server.h"
 #include "router/admin/telemetry.h"
-#include "router/app/auth_sources.h"
 #include "router/app/config_report.h"
 #include "router/app/discovery.h"
-#include "router/app/tls_source.h"
+#include "router/app/secrets.h"
 #include "router/app/worker.h"
 #include "router/base/memory_budget.h"
 #include "router/ingress/listener.h"
@@ -52,9 +51,6 @@ class Application final : private WorkerListener {
   void OnBackendState(std::size_t worker, std::string name, bool is_ready) override;
   void OnBackends(std::size_t worker, Telemetry::BackendList backends) override;
   void Publish(std::shared_ptr<const RoutingTable> table);
-  Result<void> LoadAuth(const Config& config);
-  Result<void> LoadTls(const Config& config);
-  void PollSecrets();
   void PushOptions();
   WorkerOptions MakeWorkerOptions() const;
   void TakeReload(const ConfigReport& report);
@@ -62,6 +58,8 @@ class Application final : private WorkerListener {
   std::unique_ptr<Discovery> NewDiscovery();
   void Beat();
   void TrimWhenIdle();
+  Result<void> Listen(Face face, const Config::Address& address);
+  void StartAccepting();
   void NextPhase();
   void Wait(milliseconds delay);
   void WaitForRequests(TimePoint until);
@@ -77,15 +75,12 @@ class Application final : private WorkerListener {
   boost::asio::io_context control_{1};
   MemoryBudget budget_;
   CredentialVerifier verifier_;
-  ReceiverAuth grpc_auth_;
-  ExporterAuth backend_auth_;
-  TlsSource grpc_tls_{TlsSource::Side::kServer};
-  TlsSource backend_tls_{TlsSource::Side::kClient};
+  Secrets secrets_;
   Telemetry telemetry_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<TableUpdater> updater_;
   std::unique_ptr<Discovery> discovery_;
-  std::unique_ptr<Listener> listener_;
+  std::vector<std::unique_ptr<Listener>> listeners_;  // one per face
   std::unique_ptr<HttpServer> health_server_;
   std::unique_ptr<HttpServer> metrics_server_;
   boost::asio::steady_timer accept_timer_{control_};

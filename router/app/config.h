@@ -11,6 +11,7 @@
 // than its id.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "router/codec/compression.h"
+#include "router/ingress/cors.h"
 #include "router/transport/tls_settings.h"
 
 namespace router {
@@ -52,7 +54,26 @@ struct Config {
     bool operator==(const Auth&) const = default;
   };
 
-  // OTLP/gRPC from clients: `receivers.otlp.protocols.grpc`.
+  // OTLP/HTTP from clients: `receivers.otlp.protocols.http`.
+  struct Http {
+    bool is_enabled = true;
+    Address endpoint{"localhost", 4318};
+    std::string traces_path = "/v1/traces";
+    std::size_t request_bytes_max = std::size_t{64} << 20;  // counted after decompression
+    // By Compression; kNone: requests without a content-encoding.
+    std::array<bool, kCompressionCount> compressions = {true, true, true, true, true, true};
+    Cors cors;
+    std::vector<std::pair<std::string, std::string>> response_headers;  // lower-case names
+    Milliseconds header_timeout{10'000};
+    Milliseconds read_timeout{0};  // of a body; 0: only its pace counts
+    Milliseconds idle_timeout{300'000};
+    bool is_keep_alive = true;
+    std::optional<Auth> auth = {};
+    std::optional<TlsSettings> tls = {};  // nothing: plaintext
+    bool operator==(const Http&) const = default;
+  };
+
+  // From clients: `receivers.otlp`; the fields of its own are OTLP/gRPC, `protocols.grpc`.
   struct Receiver {
     std::string id = "otlp";  // as in the file; the `receiver` label of the metrics
     Address endpoint{"localhost", 4317};
@@ -60,6 +81,8 @@ struct Config {
     std::uint32_t concurrent_streams_max = 1000;            // per connection
     std::optional<Auth> auth = {};
     std::optional<TlsSettings> tls = {};  // nothing: plaintext
+    bool has_grpc = true;
+    Http http = {};
     bool operator==(const Receiver&) const = default;
   };
 

@@ -152,6 +152,7 @@ bool IsSection(ValueType type) {
 
 bool IsList(ValueType type) {
   return type == ValueType::kSectionList || type == ValueType::kStringList ||
+         type == ValueType::kCompressionList ||
          type == ValueType::kTargetList || type == ValueType::kServerList;
 }
 
@@ -307,6 +308,12 @@ Result<void> CheckItems(const ConfigKey& key, const YamlNode& node) {
     return {};
   }
   for (const YamlNodePtr& item : node.items) {
+    if (key.type == ValueType::kCompressionList) {
+      if (item->kind == Kind::kScalar && CompressionFrom(item->text)) continue;
+      return Failure(ShownValue(*item) +
+                     ": expected names of compressions: gzip, zstd, zlib, deflate, snappy, lz4, "
+                     "or \"\" for none");
+    }
     if (item->text.empty() || (item->kind != Kind::kScalar && item->variables.empty())) {
       return Failure("expected a list of words; one of them is not");
     }

@@ -99,6 +99,7 @@ std::string_view NameOf(ValueType type) {
     case ValueType::kChoice:
       return "choice";
     case ValueType::kStringList:
+    case ValueType::kCompressionList:
       return "list of words";
     case ValueType::kTargetList:
     case ValueType::kServerList:

@@ -35,6 +35,7 @@ constexpr ConfigKey Later(std::string_view path, std::string_view text) {
 }
 
 // Texts that several keys share.
+constexpr std::string_view kTracesOnly = "spanring serves traces only";
 constexpr std::string_view kAuth = "use bearertokenauth or basicauth";
 constexpr std::string_view kAuthenticator =
     "The id of a `bearertokenauth` or `basicauth` in `extensions`.";
@@ -58,7 +59,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         "Where spans come from; the one that the traces pipeline names is served."),
     Key("receivers.otlp", kSection, "The OTLP receiver."),
     Key("receivers.otlp.protocols", kSection,
-        "The protocols it speaks; gRPC unless told otherwise."),
+        "The protocols it speaks: those that stand here, or both without this block."),
     Key("receivers.otlp.protocols.grpc", kSection,
         "OTLP over gRPC; its presence, even empty, switches it on."),
     Key("receivers.otlp.protocols.grpc.endpoint", kListen,
@@ -105,8 +106,69 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("receivers.otlp.protocols.grpc.auth", kSection, "Who is let in."),
     Key("receivers.otlp.protocols.grpc.auth.authenticator", kString, kAuthenticator),
     Later("receivers.otlp.protocols.grpc.middlewares", "middlewares; remove it"),
-    Later("receivers.otlp.protocols.http",
-          "OTLP/HTTP (port 4318); remove this block and let clients use gRPC on port 4317"),
+    Key("receivers.otlp.protocols.http", kSection,
+        "OTLP over HTTP/1.1 and HTTP/2, Protobuf and JSON; its presence, even empty, switches it "
+        "on."),
+    Key("receivers.otlp.protocols.http.endpoint", kListen,
+        "The address to listen on; an empty host listens on every address.")
+        .Default("localhost:4318")
+        .AtStart(),
+    Key("receivers.otlp.protocols.http.traces_url_path", kString, "The path of traces.")
+        .Default("/v1/traces"),
+    Ignored("receivers.otlp.protocols.http.metrics_url_path", kString, kTracesOnly),
+    Ignored("receivers.otlp.protocols.http.logs_url_path", kString, kTracesOnly),
+    Key("receivers.otlp.protocols.http.max_request_body_size", kBytes,
+        "The largest request after decompression; a larger one is refused for good (413).")
+        .Default("64MiB")
+        .Within(kKiB, kGiB)
+        .OrZero(),
+    Key("receivers.otlp.protocols.http.compression_algorithms", kCompressionList,
+        "What `content-encoding` may name; `\"\"` stands for requests without one.")
+        .Default("[\"\", gzip, zstd, zlib, snappy, deflate, lz4]"),
+    Key("receivers.otlp.protocols.http.include_metadata", kBoolean,
+        "Whether a client's headers travel with its spans.")
+        .Default("false")
+        .OneOf("false", "true"),
+    Key("receivers.otlp.protocols.http.cors", kSection,
+        "Which web pages may send traces; none unless `allowed_origins` lists some."),
+    Key("receivers.otlp.protocols.http.cors.allowed_origins", kStringList,
+        "Origins such as `https://*.example.com`, with at most one `*` each; `*` alone is every "
+        "one."),
+    Key("receivers.otlp.protocols.http.cors.allowed_headers", kStringList,
+        "Request headers besides Accept, Content-Type, Origin and X-Requested-With; `*`: all."),
+    Key("receivers.otlp.protocols.http.cors.exposed_headers", kStringList,
+        "Response headers that a page may read."),
+    Key("receivers.otlp.protocols.http.cors.max_age", kInteger,
+        "For how many seconds a browser may remember; 0 leaves it to the browser.")
+        .Default("0")
+        .Within(0, 86'400),
+    Key("receivers.otlp.protocols.http.response_headers", kHeaders,
+        "Headers for every answer to a client, at most 16."),
+    Key("receivers.otlp.protocols.http.read_header_timeout", kDuration,
+        "From the first byte of a request to the end of its headers.")
+        .Default("10s")
+        .Within(10, kHour)
+        .OrZero(),
+    Key("receivers.otlp.protocols.http.read_timeout", kDuration,
+        "From there to the end of the body; 0 leaves it to the deadline of the request, and to "
+        "1 KiB per second at least.")
+        .Default("0s")
+        .Within(0, kHour),
+    Mapped("receivers.otlp.protocols.http.write_timeout", kDuration,
+           "a client that takes no byte of its answer for 30 s is closed"),
+    Key("receivers.otlp.protocols.http.idle_timeout", kDuration,
+        "How long a connection without a request stays open.")
+        .Default("5m")
+        .Within(10, 24 * kHour)
+        .OrZero(),
+    Key("receivers.otlp.protocols.http.keep_alives_enabled", kBoolean,
+        "false: one request per connection.")
+        .Default("true"),
+    Key("receivers.otlp.protocols.http.tls", kSection, "TLS for clients; absent: plaintext."),
+    Key("receivers.otlp.protocols.http.auth", kSection, "Who is let in."),
+    Key("receivers.otlp.protocols.http.auth.authenticator", kString, kAuthenticator),
+    Later("receivers.otlp.protocols.http.auth.request_params", "credentials in the URL; remove it"),
+    Later("receivers.otlp.protocols.http.middlewares", "middlewares; remove it"),
     Key("exporters", kComponents,
         "Where spans go; `load_balancing` is the same as `loadbalancing`."),
     Key("exporters.loadbalancing", kSection, "The load-balancing exporter."),
@@ -445,8 +507,8 @@ class ExpandedKeys {
     for (const ConfigKey& key : kKeys) {
       keys_.push_back(key);
       if (key.type != kSection || !key.path.ends_with(".tls")) continue;
-      for (ConfigKey& inner : key.path.starts_with("receivers.") ? ServerTlsKeys()
-                                                                 : ClientTlsKeys()) {
+      for (ConfigKey& inner :
+           key.path.starts_with("receivers.") ? ServerTlsKeys() : ClientTlsKeys()) {
         paths_.push_back(std::string(key.path).append(".").append(inner.path));
         inner.path = paths_.back();
         keys_.push_back(inner);

@@ -25,6 +25,7 @@ enum class ValueType {
   kListen,    // host:port; port 0: any free one
   kChoice,    // one of `choices`
   kStringList,
+  kCompressionList,  // names of compressions; "" for none
   kTargetList,  // host or host:port
   kServerList,  // ip or ip:port
   kHeaders,     // a map of header names to secret values

@@ -10,6 +10,7 @@
 #include "router/app/config_auth.h"
 #include "router/app/config_check.h"
 #include "router/app/config_headers.h"
+#include "router/app/config_http.h"
 #include "router/app/config_pipeline.h"
 #include "router/app/config_tls.h"
 #include "router/app/config_values.h"
@@ -47,9 +48,12 @@ void ReadReceiver(const YamlNode& root, const YamlEntry* entry, Config::Receiver
   }
   receiver.id = entry->key;
   const YamlNode* protocols = FindValue(entry->value.get(), "protocols");
-  if (protocols != nullptr && FindEntry(protocols, "grpc") == nullptr) {
+  receiver.has_grpc = protocols == nullptr || FindEntry(protocols, "grpc") != nullptr;
+  receiver.http.is_enabled = protocols == nullptr || FindEntry(protocols, "http") != nullptr;
+  if (!receiver.has_grpc && !receiver.http.is_enabled) {
     log.Refuse(entry->line, "receivers." + Shown(entry->key) + ".protocols",
-               "must specify at least one protocol when using the OTLP receiver", "add grpc:");
+               "must specify at least one protocol when using the OTLP receiver",
+               "add grpc: or http:");
   }
   const YamlNode* grpc = FindValue(protocols, "grpc");
   Read(grpc, "endpoint", receiver.endpoint);
@@ -57,10 +61,15 @@ void ReadReceiver(const YamlNode& root, const YamlEntry* entry, Config::Receiver
   std::size_t mebibytes = receiver.request_bytes_max >> 20;
   ReadUnlessZero(grpc, "max_recv_msg_size_mib", mebibytes);
   receiver.request_bytes_max = mebibytes << 20;
-  receiver.tls = ReadServerTls(FindEntry(grpc, "tls"),
-                               "receivers." + Shown(entry->key) + ".protocols.grpc.tls", log);
-  receiver.auth = ReadAuth(root, FindEntry(grpc, "auth"), AuthSide::kReceiver,
-                           "receivers." + Shown(entry->key) + ".protocols.grpc.auth", log);
+  const std::string shown = "receivers." + Shown(entry->key) + ".protocols";
+  receiver.tls = ReadServerTls(FindEntry(grpc, "tls"), shown + ".grpc.tls", log);
+  receiver.auth =
+      ReadAuth(root, FindEntry(grpc, "auth"), AuthSide::kReceiver, shown + ".grpc.auth", log);
+  const YamlNode* http = FindValue(protocols, "http");
+  ReadHttpReceiver(http, shown + ".http", receiver.http, log);
+  receiver.http.tls = ReadServerTls(FindEntry(http, "tls"), shown + ".http.tls", log);
+  receiver.http.auth =
+      ReadAuth(root, FindEntry(http, "auth"), AuthSide::kReceiver, shown + ".http.auth", log);
 }
 
 Config::StaticResolver ReadStatic(const YamlEntry& entry, const std::string& shown, FaultLog& log) {

@@ -23,6 +23,12 @@ ReloadPlan PlanReload(const Config& running, Config wanted) {
   std::vector<std::string>& keys = plan.restart_keys;
   Hold(running.receiver.endpoint, wanted.receiver.endpoint,
        "receivers." + Shown(wanted.receiver.id) + ".protocols.grpc.endpoint", keys);
+  const std::string protocols = "receivers." + Shown(wanted.receiver.id) + ".protocols";
+  Hold(running.receiver.has_grpc, wanted.receiver.has_grpc, protocols + ".grpc", keys);
+  Hold(running.receiver.http.is_enabled, wanted.receiver.http.is_enabled, protocols + ".http",
+       keys);
+  Hold(running.receiver.http.endpoint, wanted.receiver.http.endpoint, protocols + ".http.endpoint",
+       keys);
   Hold(running.health.is_enabled, wanted.health.is_enabled, "service.extensions", keys);
   Hold(running.health.endpoint, wanted.health.endpoint, "extensions.health_check.endpoint", keys);
   Hold(running.metrics.is_enabled, wanted.metrics.is_enabled, "service.telemetry.metrics", keys);

@@ -49,7 +49,12 @@ std::string_view LogLevelName(Config::LogLevel level) {
 }
 
 std::string Summarize(const Config& config) {
-  std::string text = "gRPC " + FormatAddress(config.receiver.endpoint) + " -> ";
+  const Config::Receiver& receiver = config.receiver;
+  std::string text = receiver.has_grpc ? "gRPC " + FormatAddress(receiver.endpoint) : "";
+  if (receiver.http.is_enabled) {
+    text += (text.empty() ? "HTTP " : ", HTTP ") + FormatAddress(receiver.http.endpoint);
+  }
+  text += " -> ";
   text += std::visit([](const auto& resolver) { return TextOf(resolver); }, config.resolver);
   const Compression compression = config.exporter.compression;
   text += ", ";

@@ -20,8 +20,7 @@ void WarnOfExpired(const TlsStats& stats) {
 
 }  // namespace
 
-Result<TlsContext::Ptr> TlsSource::Make(const TlsSettings& settings,
-                                             const std::string& key) const {
+Result<TlsContext::Ptr> TlsSource::Make(const TlsSettings& settings, const std::string& key) const {
   Result<TlsContext::Ptr> made =
       side_ == Side::kServer ? TlsContext::NewServer(settings, protocols_, is_alpn_optional_)
                              : TlsContext::NewClient(settings);
@@ -84,13 +83,21 @@ bool TlsSource::Poll(TimePoint now) {
   std::vector<FileSignature> signatures = Signatures(settings_);
   const bool is_changed = signatures != read_;
   const bool is_steady = std::exchange(seen_, std::move(signatures)) == seen_;
-  const bool is_due = settings_->reload_interval > milliseconds(0) &&
-                      now - read_at_ >= settings_->reload_interval;
+  const bool is_due =
+      settings_->reload_interval > milliseconds(0) && now - read_at_ >= settings_->reload_interval;
   return ((is_changed && is_steady) || is_due) && Reread(now);
 }
 
-std::string ReceiverTlsKey(const Config& config) {
+TlsSource GrpcTlsSource() { return TlsSource(TlsSource::Side::kServer, {"h2"}, false); }
+
+TlsSource HttpTlsSource() { return TlsSource(TlsSource::Side::kServer, {"h2", "http/1.1"}, true); }
+
+std::string GrpcTlsKey(const Config& config) {
   return "receivers." + config.receiver.id + ".protocols.grpc.tls";
+}
+
+std::string HttpTlsKey(const Config& config) {
+  return "receivers." + config.receiver.id + ".protocols.http.tls";
 }
 
 std::string ExporterTlsKey(const Config& config) {
@@ -104,7 +111,8 @@ std::vector<std::string> FindTlsTrouble(const Config& config) {
     const Result<void> done = TlsSource(side).Load(settings, key, Clock::now());
     if (!done) trouble.push_back(done.error().message);
   };
-  look(TlsSource::Side::kServer, config.receiver.tls, ReceiverTlsKey(config));
+  look(TlsSource::Side::kServer, config.receiver.tls, GrpcTlsKey(config));
+  look(TlsSource::Side::kServer, config.receiver.http.tls, HttpTlsKey(config));
   look(TlsSource::Side::kClient, config.exporter.tls, ExporterTlsKey(config));
   return trouble;
 }

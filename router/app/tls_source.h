@@ -61,8 +61,12 @@ class TlsSource {
   TlsStats stats_;
 };
 
+// What the two ports of a receiver agree on by ALPN.
+TlsSource GrpcTlsSource();
+TlsSource HttpTlsSource();
 // Where the blocks of `config` stand.
-std::string ReceiverTlsKey(const Config& config);
+std::string GrpcTlsKey(const Config& config);
+std::string HttpTlsKey(const Config& config);
 std::string ExporterTlsKey(const Config& config);
 
 // What would keep the TLS of `config` from working here and now, a sentence each: for `validate`.

@@ -15,16 +15,19 @@ Worker::Worker(std::size_t index, MemoryBudget& budget, CredentialVerifier& veri
       memory_(budget),
       pool_(loop_, codec_, std::make_shared<const BackendOptions>(options_.backend), *this),
       forwarder_(loop_, memory_, codec_, ledger_, options_.forwarder),
-      authenticator_(loop_, verifier),
+      grpc_authenticator_(loop_, verifier),
+      http_authenticator_(loop_, verifier),
       server_({.loop = loop_,
                .memory = memory_,
                .codec = codec_,
                .forwarder = forwarder_,
                .health = health_,
-               .authenticator = authenticator_,
-               .options = options_.ingress}),
+               .authenticator = grpc_authenticator_,
+               .options = options_.ingress},
+              http_authenticator_),
       last_sign_(Clock::now()) {
-  authenticator_.SetPolicy(options_.ingress.auth);
+  grpc_authenticator_.SetPolicy(options_.ingress.auth);
+  http_authenticator_.SetPolicy(options_.ingress.http.auth);
 }
 
 Worker::~Worker() { Stop(); }
@@ -49,7 +52,10 @@ void Worker::SetOptions(const WorkerOptions& options) {
     }
     forwarder_.SetOptions(options.forwarder);
     if (options.ingress.auth != options_.ingress.auth) {
-      authenticator_.SetPolicy(options.ingress.auth);
+      grpc_authenticator_.SetPolicy(options.ingress.auth);
+    }
+    if (options.ingress.http.auth != options_.ingress.http.auth) {
+      http_authenticator_.SetPolicy(options.ingress.http.auth);
     }
     options_ = options;
   });
@@ -78,12 +84,12 @@ void Worker::Ping() {
   loop_.Post([this] { last_sign_.store(Clock::now(), std::memory_order_relaxed); });
 }
 
-ListenerTarget Worker::Target() {
+ListenerTarget Worker::Target(Face face) {
   return {.connection_count = [this] { return server_.connection_count(); },
           .take =
-              [this](int fd, bool is_v6) {
+              [this, face](int fd, bool is_v6) {
                 server_.Expect();
-                loop_.Post([this, fd, is_v6] {
+                loop_.Post([this, face, fd, is_v6] {
                   using boost::asio::ip::tcp;
                   tcp::socket socket(loop_.io());
                   boost::system::error_code error;
@@ -93,7 +99,7 @@ ListenerTarget Worker::Target() {
                     server_.Forget();
                     return;
                   }
-                  server_.Add(std::move(socket));
+                  server_.Add(face, std::move(socket));
                 });
               }};
 }

@@ -57,7 +57,8 @@ class Worker final : private BackendObserver {
   // Asks the loop for a sign of life; see last_sign().
   void Ping();
 
-  ListenerTarget Target();
+  // Where the listener of this face sends connections; the count is of both faces.
+  ListenerTarget Target(Face face);
   const Ledger& ledger() const { return ledger_; }
   std::size_t connection_count() const { return server_.connection_count(); }
   const HandshakeGate& handshakes() const { return *server_.handshakes(); }
@@ -78,7 +79,8 @@ class Worker final : private BackendObserver {
   BackendPool pool_;
   Forwarder forwarder_;
   HealthService health_;
-  Authenticator authenticator_;
+  Authenticator grpc_authenticator_;
+  Authenticator http_authenticator_;
   OtlpServer server_;
   std::atomic<TimePoint> last_sign_;
   std::thread thread_;

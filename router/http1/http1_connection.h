@@ -107,7 +107,7 @@ class Http1Connection final : public Channel, private HttpResponder {
   bool is_draining_ = false;
   bool is_closing_ = false;       // after the answer to the request at hand
   bool is_continue_due_ = false;  // the client waits for 100 before it sends the body
-  bool is_held_ = false;           // the body, by its handler
+  bool is_held_ = false;          // the body, by its handler
   bool has_ended_writing_ = false;
   std::size_t discarded_bytes_ = 0;
   std::size_t pace_bytes_ = 0;  // of the body, since the last look at its pace

@@ -47,6 +47,7 @@ TEST(ConfigFaultsTest, EveryFaultOfAFileIsListedAtOnce) {
         max_concurrent_streams: many
         tls: {cert_file: x}
       http:
+        endpoint: 4318
 exporters:
   loadbalancing:
     routing_keys: traceID
@@ -71,20 +72,20 @@ spanring:
 )"),
       R"(f.yaml:5: receivers.otlp.protocols.grpc.endpoint: expected host:port (the value is 4317)
 f.yaml:6: receivers.otlp.protocols.grpc.max_concurrent_streams: expected a whole number (the value is many)
-f.yaml:8: receivers.otlp.protocols.http: not supported yet: OTLP/HTTP (port 4318); remove this block and let clients use gRPC on port 4317
-f.yaml:11: exporters.loadbalancing.routing_keys: unknown key (did you mean routing_key?)
-f.yaml:14: exporters.loadbalancing.protocol.otlp.timeout: not a duration; write a number and a unit, such as 500ms, 5s or 1m30s (the value is 5)
-f.yaml:15: exporters.loadbalancing.protocol.otlp.compression: expected one of gzip, none, snappy, zstd (the value is lz4)
-f.yaml:18: exporters.loadbalancing.resolver.dns.hostnmae: unknown key (did you mean hostname?)
-f.yaml:19: exporters.loadbalancing.resolver.dns.port: must be from 1 to 65535 (the value is 70000)
-f.yaml:26: service.pipelines.logs: not supported yet: only traces are served; remove this pipeline
-f.yaml:28: spanring.workers: must be from 0 to 1024 (the value is -1)
-f.yaml:29: spanring.ring.algorithm: expected one of spanring, collector_v1, collector_v2, collector_v3 (the value is colector_v3; did you mean collector_v3?)
-f.yaml:25: service.pipelines.traces.exporters: debug: only the loadbalancing exporter can be in the pipeline
-f.yaml:25: service.pipelines.traces.exporters: not supported yet: more than one exporter in the pipeline
-f.yaml:24: service.pipelines.traces.processors: attributes: spanring runs no processors (put it into the collectors behind spanring; skipping it would change your data)
+f.yaml:9: receivers.otlp.protocols.http.endpoint: expected host:port (the value is 4318)
+f.yaml:12: exporters.loadbalancing.routing_keys: unknown key (did you mean routing_key?)
+f.yaml:15: exporters.loadbalancing.protocol.otlp.timeout: not a duration; write a number and a unit, such as 500ms, 5s or 1m30s (the value is 5)
+f.yaml:16: exporters.loadbalancing.protocol.otlp.compression: expected one of gzip, none, snappy, zstd (the value is lz4)
+f.yaml:19: exporters.loadbalancing.resolver.dns.hostnmae: unknown key (did you mean hostname?)
+f.yaml:20: exporters.loadbalancing.resolver.dns.port: must be from 1 to 65535 (the value is 70000)
+f.yaml:27: service.pipelines.logs: not supported yet: only traces are served; remove this pipeline
+f.yaml:29: spanring.workers: must be from 0 to 1024 (the value is -1)
+f.yaml:30: spanring.ring.algorithm: expected one of spanring, collector_v1, collector_v2, collector_v3 (the value is colector_v3; did you mean collector_v3?)
+f.yaml:26: service.pipelines.traces.exporters: debug: only the loadbalancing exporter can be in the pipeline
+f.yaml:26: service.pipelines.traces.exporters: not supported yet: more than one exporter in the pipeline
+f.yaml:25: service.pipelines.traces.processors: attributes: spanring runs no processors (put it into the collectors behind spanring; skipping it would change your data)
 f.yaml:7: receivers.otlp.protocols.grpc.tls: TLS configuration must include both certificate and key for server connections (set cert_file and key_file)
-f.yaml:17: exporters.loadbalancing.resolver.dns.hostname: no hostname specified to resolve the backends
+f.yaml:18: exporters.loadbalancing.resolver.dns.hostname: no hostname specified to resolve the backends
 )");
 }
 

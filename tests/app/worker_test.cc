@@ -37,7 +37,7 @@ class WorkerTest : public testing::Test, private WorkerListener {
     boost::asio::ip::tcp::acceptor listening(loop_.io(),
                                              {boost::asio::ip::address_v4::loopback(), 0});
     client_ = std::make_unique<Http2Client>(listening.local_endpoint().port());
-    const ListenerTarget target = worker_->Target();
+    const ListenerTarget target = worker_->Target(Face::kGrpc);
     target.take(listening.accept().release(), false);
     EXPECT_EQ(target.connection_count(), 1u) << "counted at once";
   }

@@ -40,22 +40,27 @@ class IngressTest : public ForwardTest {
                                                           .forwarder = *forwarder_,
                                                           .health = health_,
                                                           .authenticator = authenticator_,
-                                                          .options = options_});
-    listener_ = std::make_unique<Listener>(
+                                                          .options = options_},
+                                           authenticator_);
+    port_ = Listen(Face::kGrpc, listener_);
+  }
+
+  std::uint16_t Listen(Face face, std::unique_ptr<Listener>& listener) {
+    listener = std::make_unique<Listener>(
         loop_.io(), 100,
         std::vector<ListenerTarget>{
             {.connection_count = [this] { return server_->connection_count(); },
              .take =
-                 [this](int fd, bool) {
+                 [this, face](int fd, bool) {
                    boost::asio::ip::tcp::socket socket(loop_.io());
                    socket.assign(boost::asio::ip::tcp::v4(), fd);
                    server_->Expect();
-                   server_->Add(std::move(socket));
+                   server_->Add(face, std::move(socket));
                  }}});
-    const auto port = listener_->Bind("127.0.0.1", 0);
-    ASSERT_TRUE(port.has_value()) << port.error().message;
-    listener_->StartAccepting();
-    port_ = *port;
+    const auto port = listener->Bind("127.0.0.1", 0);
+    EXPECT_TRUE(port.has_value()) << port.error().message;
+    listener->StartAccepting();
+    return port.value_or(0);
   }
 
   Http2Client& NewClient() { return *clients_.emplace_back(std::make_unique<Http2Client>(port_)); }
