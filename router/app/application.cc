@@ -43,10 +43,10 @@ WorkerOptions ToWorkerOptions(const Config& config, const std::string& version) 
   options.ingress.http.compressions = http.compressions;
   options.ingress.http.cors = http.cors;
   options.ingress.http.response_headers = http.response_headers;
-  options.ingress.http.connection = {.header_timeout = http.header_timeout,
-                                     .read_timeout = http.read_timeout,
-                                     .idle_timeout = http.idle_timeout,
-                                     .is_keep_alive = http.is_keep_alive};
+  options.ingress.http.connection.header_timeout = http.header_timeout;
+  options.ingress.http.connection.read_timeout = http.read_timeout;
+  options.ingress.http.connection.idle_timeout = http.idle_timeout;
+  options.ingress.http.connection.is_keep_alive = http.is_keep_alive;
   return options;
 }
 

@@ -127,7 +127,7 @@ void Http1Connection::BeginRequest(bool has_more_bytes) {
   const TimePoint now = loop().Now();
   body_until_ =
       options_.read_timeout > milliseconds(0) ? now + options_.read_timeout : TimePoint::max();
-  loop().SetTimer(timer_, std::min<TimePoint>(body_until_, now + kBodyRateWindow));
+  loop().SetTimer(timer_, std::min<TimePoint>(body_until_, now + options_.pace_window));
   handler_ = acceptor_.NewRequest(*this);
   for (const HttpField& field : head.fields) handler_->OnHeader(field.name, field.value);
   handler_->OnHeadersEnd();
@@ -230,15 +230,15 @@ void Http1Connection::OnTimeout() {
 
 // Retryable: a network that is slow for a while is no fault of the data (rule HS-14).
 void Http1Connection::CheckPace() {
-  constexpr std::size_t kBytesMin =
-      kBodyBytesPerSecondMin * static_cast<std::size_t>(kBodyRateWindow.count());
+  const std::size_t bytes_min =
+      kBodyBytesPerSecondMin * static_cast<std::size_t>(options_.pace_window.count()) / 1000;
   const TimePoint now = loop().Now();
-  if (now >= body_until_ || (pace_bytes_ < kBytesMin && !is_held_)) {
+  if (now >= body_until_ || (pace_bytes_ < bytes_min && !is_held_)) {
     Fault({504, "the body of the request arrives too slowly"});
     return;
   }
   pace_bytes_ = 0;
-  loop().SetTimer(timer_, std::min<TimePoint>(body_until_, now + kBodyRateWindow));
+  loop().SetTimer(timer_, std::min<TimePoint>(body_until_, now + options_.pace_window));
 }
 
 // ---- answering ---------------------------------------------------------------------------------

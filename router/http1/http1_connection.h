@@ -42,7 +42,8 @@ struct Http1Options {
   milliseconds header_timeout{10'000};  // from the first byte of a request to the end of its head
   milliseconds read_timeout{0};        // from there to the end of its body; 0: only its pace counts
   milliseconds idle_timeout{300'000};  // between requests
-  bool is_keep_alive = true;           // false: one request per connection
+  milliseconds pace_window = kBodyRateWindow;  // a body's pace is looked at so often
+  bool is_keep_alive = true;                   // false: one request per connection
 };
 
 class Http1Connection final : public Channel, private HttpResponder {

@@ -13,10 +13,10 @@
 namespace router {
 
 struct Cors {
-  std::vector<std::string> allowed_origins;  // lower case; empty: CORS is off
-  std::vector<std::string> allowed_headers;  // lower case; "*": all
-  std::string exposed_headers;               // the value as sent
-  std::string max_age;                       // seconds, as sent; empty: not sent
+  std::vector<std::string> allowed_origins = {};  // lower case; empty: CORS is off
+  std::vector<std::string> allowed_headers = {};  // lower case; "*": all
+  std::string exposed_headers = {};               // the value as sent
+  std::string max_age = {};                       // seconds, as sent; empty: not sent
 
   bool is_on() const { return !allowed_origins.empty(); }
   bool AllowsEveryOrigin() const;

@@ -22,12 +22,19 @@ Http1Client::Http1Client(std::uint16_t port, const char* address)
 
 Http1Client::~Http1Client() { ::close(socket_); }
 
-void Http1Client::Pump() {
+std::size_t Http1Client::PumpSending() {
+  std::size_t total = 0;
   while (!out_.empty()) {
     const ssize_t sent = ::send(socket_, out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent <= 0) break;
     out_.erase(0, static_cast<std::size_t>(sent));
+    total += static_cast<std::size_t>(sent);
   }
+  return total;
+}
+
+void Http1Client::Pump() {
+  PumpSending();
   char buffer[16384];
   while (is_open_) {
     const ssize_t size = ::recv(socket_, buffer, sizeof buffer, MSG_DONTWAIT);

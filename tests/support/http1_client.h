@@ -32,6 +32,10 @@ class Http1Client {
 
   void Send(std::string_view bytes) { out_ += bytes; }
   void Pump();
+  // Only the sending half of it; returns how many bytes went.
+  std::size_t PumpSending();
+  // Only the sending half of it; returns how many bytes went.
+  std::size_t PumpSending();
   // Ends our side after what has been pumped.
   void EndSending();
   // A reset instead of an end.
