@@ -20,6 +20,7 @@ Worker::Worker(std::size_t index, MemoryBudget& budget, CredentialVerifier& veri
       server_({.loop = loop_,
                .memory = memory_,
                .codec = codec_,
+               .json = json_,
                .forwarder = forwarder_,
                .health = health_,
                .authenticator = grpc_authenticator_,

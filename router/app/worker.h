@@ -76,6 +76,7 @@ class Worker final : private BackendObserver {
       memory_;  // before the loop: connections, and the bodies they still send, end with the loop
   WorkerLoop loop_;
   Codec codec_;
+  JsonCodec json_;
   BackendPool pool_;
   Forwarder forwarder_;
   HealthService health_;

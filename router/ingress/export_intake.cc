@@ -107,15 +107,16 @@ void ExportIntake::Append(std::span<const std::uint8_t> bytes) {
   assert(is_appended);
 }
 
-void ExportIntake::End(Compression compression) {
+void ExportIntake::End(const BodyForm& form) {
   if (state_ != State::kReading) return;
   if (is_asking_) {
-    end_ = compression;
+    end_ = form;
     return;
   }
   timer_.Cancel();
   LeaveAdmission(true);
-  if (compression != Compression::kNone && !Inflate(compression)) return;
+  if (form.compression != Compression::kNone && !Inflate(form.compression)) return;
+  if (form.is_json && !TakeJson()) return;
   state_ = State::kForwarding;
   auto started = context_.forwarder.Start(std::move(body_), deadline_, *this);
   if (const Verdict* verdict = std::get_if<Verdict>(&started)) {
@@ -148,6 +149,24 @@ bool ExportIntake::Inflate(Compression compression) {
           Rejection(GrpcCode::kInvalidArgument, RejectIndex(RejectReason::kMalformed),
                     "the " + std::string(NameOf(compression)) + " data of the request is damaged"));
       break;
+  }
+  return false;
+}
+
+bool ExportIntake::TakeJson() {
+  Body wire(context_.memory);
+  const auto fault = context_.json.ToWire(body_.bytes(), limit_.bytes_max, wire);
+  if (!fault.has_value()) {
+    body_ = std::move(wire);
+    return true;
+  }
+  if (fault->is_no_memory) {
+    EndEarly(NoMemory());
+  } else if (fault->is_too_large) {
+    EndEarly(TooLarge());
+  } else {
+    EndEarly(Rejection(GrpcCode::kInvalidArgument, RejectIndex(RejectReason::kMalformed),
+                       "not OTLP/JSON: " + fault->message));
   }
   return false;
 }

@@ -36,6 +36,12 @@ struct BodyLimit {
   std::string_view key = {};  // outlives the request
 };
 
+// What a body is made of.
+struct BodyForm {
+  Compression compression = Compression::kNone;
+  bool is_json = false;  // else Protobuf
+};
+
 // The face of one request.
 class IntakeFace : public ExportSink {
  public:
@@ -67,8 +73,8 @@ class ExportIntake final : private ExportSink, private AuthSink {
   // Bytes as they arrive, for a face without framing of its own. Ends the request when they are too
   // many or there is no memory.
   void Append(std::span<const std::uint8_t> bytes);
-  // The body is whole: inflates it and sends it on.
-  void End(Compression compression);
+  // The body is whole: brings it into the wire form of Protobuf and sends it on.
+  void End(const BodyForm& form);
   // A fault that the face found: booked, and given to the face as the verdict.
   void EndEarly(const Verdict& verdict);
   // The client has gone. No verdict follows. Does nothing when there was one.
@@ -93,6 +99,7 @@ class ExportIntake final : private ExportSink, private AuthSink {
   // Both: false when the request has ended by it.
   [[nodiscard]] bool LetIn(AuthResult result);
   [[nodiscard]] bool Inflate(Compression compression);
+  [[nodiscard]] bool TakeJson();
   void OnAuthResult(AuthResult result) override;
   // Was it asking?
   bool StopAsking();
@@ -105,10 +112,10 @@ class ExportIntake final : private ExportSink, private AuthSink {
   IntakeFace& face_;
   const BodyLimit limit_;
   State state_ = State::kNew;
-  bool is_entered_ = false;  // admission waits for the rest of it
-  bool is_counted_ = false;  // the ledger holds it as in flight on our account, not on a call's
-  bool is_asking_ = false;   // who the client is
-  std::optional<Compression> end_;  // the body became whole meanwhile
+  bool is_entered_ = false;      // admission waits for the rest of it
+  bool is_counted_ = false;      // the ledger holds it as in flight on our account, not on a call's
+  bool is_asking_ = false;       // who the client is
+  std::optional<BodyForm> end_;  // the body became whole meanwhile
   std::string credentials_;
   Body body_;
   milliseconds budget_{};

@@ -123,13 +123,13 @@ void GrpcStream::OnRequestEnd() {
     EndHealth();
   } else if (!reader_->is_compressed()) {
     state_ = State::kWaiting;
-    intake_.End(Compression::kNone);
+    intake_.End({});
   } else if (*head_.encoding == Compression::kNone) {
     intake_.EndEarly(ProtocolError(
         GrpcCode::kInternal, "the compressed flag is set but grpc-encoding names no compression"));
   } else {
     state_ = State::kWaiting;
-    intake_.End(*head_.encoding);
+    intake_.End({.compression = *head_.encoding});
   }
 }
 

@@ -72,8 +72,8 @@ void HttpStream::BeginExport() {
     Reject(415, "this port speaks OTLP over HTTP; gRPC has a port of its own, by default 4317");
     return;
   }
-  if (head_.type != Type::kProtobuf) {
-    Reject(415, "content-type must be application/x-protobuf");
+  if (head_.type != Type::kProtobuf && head_.type != Type::kJson) {
+    Reject(415, "content-type must be application/x-protobuf or application/json");
     return;
   }
   if (!head_.encoding || !options().compressions[static_cast<std::size_t>(*head_.encoding)]) {
@@ -87,7 +87,9 @@ void HttpStream::BeginExport() {
   intake_.Begin(std::nullopt);
 }
 
-void HttpStream::OnRequestEnd() { intake_.End(*head_.encoding); }
+void HttpStream::OnRequestEnd() {
+  intake_.End({.compression = *head_.encoding, .is_json = is_json()});
+}
 
 void HttpStream::OnFault(int status, std::string_view why) {
   if (!is_counted_) {

@@ -21,6 +21,7 @@
 #include "router/http2/server_connection.h"
 #include "router/ingress/cors.h"
 #include "router/ingress/health_service.h"
+#include "router/otlp/json_codec.h"
 
 namespace router {
 
@@ -51,6 +52,7 @@ struct IngressContext {
   WorkerLoop& loop;
   MemoryAccount& memory;
   Codec& codec;
+  JsonCodec& json;
   Forwarder& forwarder;
   HealthService& health;
   Authenticator& authenticator;

@@ -14,6 +14,7 @@ OtlpServer::OtlpServer(const IngressContext& context, Authenticator& http_authen
       http_context_{.loop = context.loop,
                     .memory = context.memory,
                     .codec = context.codec,
+                    .json = context.json,
                     .forwarder = context.forwarder,
                     .health = context.health,
                     .authenticator = http_authenticator,

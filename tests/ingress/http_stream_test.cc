@@ -91,6 +91,30 @@ TEST_F(HttpStreamTest, PartialSuccessIsPassedOn) {
   EXPECT_THAT(response.partial_success().error_message(), HasSubstr("too old"));
 }
 
+// Scenario: OTLP/JSON: plain, gzipped, with a fault, an error at the headers.
+// Guarantees: HS-04: the spans arrive; every answer is JSON.
+TEST_F(HttpStreamTest, JsonIsAnsweredInJson) {
+  SetUpHttp(1);
+  const std::string type = "Content-Type: application/json; charset=utf-8\r\n";
+  const std::string json =
+      R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5B8EFFF798038103D269B633813FC60C",)"
+      R"("spanId":"EEE19B7EC3C1B174","name":"I'm a server span","kind":2}]}]}]})";
+  const Http1Answer good = AskHttp(PostTraces(json, type));
+  EXPECT_EQ(good.status, 200);
+  EXPECT_EQ(good.Header("content-type"), "application/json");
+  EXPECT_EQ(good.body, "{}");
+  EXPECT_EQ(AskHttp(PostTraces(Gzipped(json), type + "Content-Encoding: gzip\r\n")).status, 200);
+  EXPECT_EQ(ledger_.spans.forwarded.Value(), 2u);
+  const Http1Answer bad = AskHttp(PostTraces(R"({"resourceSpans":3})", type));
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_EQ(bad.Header("content-type"), "application/json");
+  EXPECT_THAT(bad.body, HasSubstr(R"("code":3,"message":"not OTLP/JSON: )"));
+  const Http1Answer unknown = AskHttp(PostTraces("", type, "/v1/logs"));
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_THAT(unknown.body, HasSubstr(R"({"code":5,)"));
+  EXPECT_EQ(RejectedFor(ledger_.requests, RejectReason::kMalformed), 1u);
+}
+
 // ---- refused at the headers --------------------------------------------------------------------
 
 // Scenario: wrong paths, those of other signals, wrong methods.

@@ -37,6 +37,7 @@ class IngressTest : public ForwardTest {
     server_ = std::make_unique<OtlpServer>(IngressContext{.loop = loop_,
                                                           .memory = memory_,
                                                           .codec = codec_,
+                                                          .json = json_,
                                                           .forwarder = *forwarder_,
                                                           .health = health_,
                                                           .authenticator = authenticator_,
@@ -111,6 +112,7 @@ class IngressTest : public ForwardTest {
   }
 
   HealthService health_;
+  JsonCodec json_;
   CredentialVerifier verifier_;
   Authenticator authenticator_{loop_, verifier_};
   IngressOptions options_;

@@ -34,8 +34,6 @@ class Http1Client {
   void Pump();
   // Only the sending half of it; returns how many bytes went.
   std::size_t PumpSending();
-  // Only the sending half of it; returns how many bytes went.
-  std::size_t PumpSending();
   // Ends our side after what has been pumped.
   void EndSending();
   // A reset instead of an end.
