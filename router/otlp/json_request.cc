@@ -1,7 +1,10 @@
 #include "router/otlp/json_request.h"
 
-#include <bit>
-#include <limits>
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "router/otlp/json_token.h"
 
 namespace router {
 namespace {
@@ -13,11 +16,6 @@ namespace ondemand = simdjson::ondemand;
 constexpr int kShortLengthDepthMax = 12;
 constexpr int kSkippedDepthMax = 2 * JsonPath::kMessageDepthMax;  // an array and an object each
 
-std::string_view Trimmed(std::string_view token) {
-  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
-  return token;
-}
-
 // The token of a value, which is over then. What begins an object or array is for the caller to
 // refuse.
 std::string_view TakeScalar(ondemand::value& value) {
@@ -27,83 +25,11 @@ std::string_view TakeScalar(ondemand::value& value) {
   return token;
 }
 
-bool IsQuoted(std::string_view token) {
-  return token.size() >= 2 && token.front() == '"' && token.back() == '"';
-}
-
-std::string_view Inside(std::string_view quoted) { return quoted.substr(1, quoted.size() - 2); }
-
 // The name that begins at `name`, up to its closing quote.
 std::string_view NameAt(const char* name) {
   std::size_t size = 0;
   while (name[size] != '"') size += name[size] == '\\' ? 2 : 1;
   return {name, size};
-}
-
-std::string_view KindOfToken(std::string_view token) {
-  const char first = token.empty() ? '\0' : token.front();
-  if (first == '-' || (first >= '0' && first <= '9')) return "is a number";
-  switch (first) {
-    case '{':
-      return "is an object";
-    case '[':
-      return "is an array";
-    case '"':
-      return "is a string";
-    case 't':
-    case 'f':
-      return "is a boolean";
-    case 'n':
-      return "is null";
-    default:
-      return "is not a JSON value";
-  }
-}
-
-std::string_view WhatToSend(const JsonField& field) {
-  switch (field.kind) {
-    case JsonKind::kString:
-      return "send a string";
-    case JsonKind::kTraceId:
-      return "send 32 hexadecimal digits (not base64), or leave it out";
-    case JsonKind::kSpanId:
-      return "send 16 hexadecimal digits (not base64), or leave it out";
-    case JsonKind::kBytes:
-      return "send a string in base64";
-    case JsonKind::kBool:
-      return "send true or false";
-    case JsonKind::kDouble:
-      return "send a number, or \"NaN\", \"Infinity\" or \"-Infinity\"";
-    case JsonKind::kInt32:
-    case JsonKind::kInt64:
-      return "send an integer, as a number or as a decimal string";
-    case JsonKind::kUint32:
-    case JsonKind::kFixed32:
-    case JsonKind::kFixed64:
-      return "send an integer of 0 or more, as a number or as a decimal string";
-    case JsonKind::kEnum:
-      return "send the number of the enumerator, not its name";
-    case JsonKind::kMessage:
-      return "send an object";
-  }
-  return "";
-}
-
-// The bits to write, or nothing when the integer is out of the field's range.
-std::optional<std::uint64_t> BitsOf(JsonKind kind, DecimalInteger integer) {
-  std::uint64_t positive_max = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t negative_max = 0;
-  if (kind == JsonKind::kInt64) {
-    positive_max = std::numeric_limits<std::int64_t>::max();
-    negative_max = positive_max + 1;
-  } else if (kind == JsonKind::kInt32 || kind == JsonKind::kEnum) {
-    positive_max = std::numeric_limits<std::int32_t>::max();
-    negative_max = positive_max + 1;
-  } else if (kind == JsonKind::kUint32 || kind == JsonKind::kFixed32) {
-    positive_max = std::numeric_limits<std::uint32_t>::max();
-  }
-  if (integer.magnitude > (integer.is_negative ? negative_max : positive_max)) return std::nullopt;
-  return integer.is_negative ? ~integer.magnitude + 1 : integer.magnitude;
 }
 
 std::string_view SyntaxText(simdjson::error_code error) {
@@ -201,8 +127,8 @@ bool JsonRequest::WriteRepeated(const JsonField& field, Value& value) {
   if (const auto error = value.get_array().get(array)) return FailSyntax(error);
   std::size_t index = 0;
   for (auto entry : array) {
-    Value element;
-    if (const auto error = std::move(entry).get(element)) return FailSyntax(error);
+    if (const auto error = entry.error()) return FailSyntax(error);
+    Value element = entry.value_unsafe();
     path_.Set(field.name, index++);
     const bool is_written = field.kind == JsonKind::kMessage
                                 ? WriteMessage(field, element)
@@ -231,131 +157,6 @@ bool JsonRequest::WriteMessage(const JsonField& field, Value& value) {
   if (taken == 0) return FailOutput();
   if (!is_padded) guess = static_cast<std::uint8_t>(taken);
   path_.Ascend();
-  return true;
-}
-
-bool JsonRequest::WriteScalar(const JsonField& field, bool is_always, std::string_view token) {
-  switch (field.kind) {
-    case JsonKind::kString:
-      return WriteString(field, is_always, token);
-    case JsonKind::kTraceId:
-      return WriteId(field, 16, token);
-    case JsonKind::kSpanId:
-      return WriteId(field, 8, token);
-    case JsonKind::kBytes:
-      return WriteBytes(field, token);
-    case JsonKind::kBool:
-      return WriteBool(field, token);
-    case JsonKind::kDouble:
-      return WriteDouble(field, token);
-    default:
-      return WriteInteger(field, is_always, token);
-  }
-}
-
-bool JsonRequest::WriteString(const JsonField& field, bool is_always, std::string_view token) {
-  if (!IsQuoted(token)) return FailExpecting(field, token);
-  const std::string_view text = Inside(token);
-  if (text.empty() && !is_always) return true;
-  if (!EnsureScalar(text.size())) return false;
-  out_.PutTag(field.number, wire::kLengthDelimited);
-  if (text.find('\\') == std::string_view::npos) {
-    out_.PutVarint(text.size());
-    out_.PutBytes(text);
-    return true;
-  }
-  const std::size_t width = VarintBytes(text.size());
-  const std::size_t at = out_.OpenLength(width);
-  const std::optional<std::size_t> size = UnescapeJson(text, out_.next());
-  if (!size) return FailEscape(token);
-  out_.Advance(*size);
-  return out_.CloseLength(at, width, false) > 0 || FailOutput();
-}
-
-bool JsonRequest::WriteId(const JsonField& field, std::size_t id_bytes, std::string_view token) {
-  if (!IsQuoted(token)) return FailExpecting(field, token);
-  const std::string_view digits = Inside(token);
-  if (digits.empty()) return true;
-  if (digits.size() != 2 * id_bytes) {
-    return Fail(token.data(), "is " + std::to_string(digits.size()) + " characters long; " +
-                                  std::string(WhatToSend(field)));
-  }
-  if (!EnsureScalar(id_bytes)) return false;
-  out_.PutTag(field.number, wire::kLengthDelimited);
-  out_.PutVarint(id_bytes);
-  if (!DecodeHex(digits, out_.next())) {
-    return Fail(token.data(), std::string("is not hexadecimal; ").append(WhatToSend(field)));
-  }
-  out_.Advance(id_bytes);
-  return true;
-}
-
-bool JsonRequest::WriteBytes(const JsonField& field, std::string_view token) {
-  if (!IsQuoted(token)) return FailExpecting(field, token);
-  std::string_view text = Inside(token);
-  if (!EnsureScalar(2 * text.size())) return false;
-  out_.PutTag(field.number, wire::kLengthDelimited);
-  const std::size_t width = VarintBytes(text.size());
-  const std::size_t at = out_.OpenLength(width);
-  if (text.find('\\') != std::string_view::npos) {  // as of "\/"
-    std::uint8_t* const unescaped = out_.next() + text.size();
-    const std::size_t unescaped_bytes = UnescapeJson(text, unescaped).value_or(0);
-    if (unescaped_bytes == 0) return FailEscape(token);
-    text = {reinterpret_cast<const char*>(unescaped), unescaped_bytes};
-  }
-  const std::optional<std::size_t> size = DecodeAnyBase64(text, out_.next());
-  if (!size) {
-    return Fail(token.data(), std::string("is not base64; ").append(WhatToSend(field)));
-  }
-  out_.Advance(*size);
-  return out_.CloseLength(at, width, false) > 0 || FailOutput();
-}
-
-bool JsonRequest::WriteBool(const JsonField& field, std::string_view token) {
-  if (token != "true" && token != "false") return FailExpecting(field, token);
-  if (!EnsureScalar()) return false;
-  out_.PutTag(field.number, wire::kVarint);
-  out_.PutVarint(token == "true" ? 1 : 0);
-  return true;
-}
-
-bool JsonRequest::WriteDouble(const JsonField& field, std::string_view token) {
-  const bool is_quoted = IsQuoted(token);
-  double number = 0;
-  const NumberFault fault =
-      ParseDouble(is_quoted ? Inside(token) : token,
-                  is_quoted ? NumberForm::kQuoted : NumberForm::kBare, number);
-  if (fault != NumberFault::kNone) return FailNumber(field, token, fault);
-  if (!EnsureScalar()) return false;
-  out_.PutTag(field.number, wire::kFixed64);
-  out_.PutFixed(number);
-  return true;
-}
-
-bool JsonRequest::WriteInteger(const JsonField& field, bool is_always, std::string_view token) {
-  const bool is_quoted = IsQuoted(token);
-  if (is_quoted && field.kind == JsonKind::kEnum) return FailExpecting(field, token);
-  DecimalInteger integer{};
-  NumberFault fault = ParseInteger(is_quoted ? Inside(token) : token,
-                                   is_quoted ? NumberForm::kQuoted : NumberForm::kBare, integer);
-  std::optional<std::uint64_t> bits;
-  if (fault == NumberFault::kNone) {
-    bits = BitsOf(field.kind, integer);
-    if (!bits) fault = NumberFault::kOutOfRange;
-  }
-  if (fault != NumberFault::kNone) return FailNumber(field, token, fault);
-  if (*bits == 0 && !is_always) return true;
-  if (!EnsureScalar()) return false;
-  if (field.kind == JsonKind::kFixed64) {
-    out_.PutTag(field.number, wire::kFixed64);
-    out_.PutFixed(*bits);
-  } else if (field.kind == JsonKind::kFixed32) {
-    out_.PutTag(field.number, wire::kFixed32);
-    out_.PutFixed(static_cast<std::uint32_t>(*bits));
-  } else {
-    out_.PutTag(field.number, wire::kVarint);
-    out_.PutVarint(*bits);
-  }
   return true;
 }
 
@@ -389,8 +190,8 @@ bool JsonRequest::Skip(Value& value, int depth) {
     ondemand::array array;
     if (const auto error = value.get_array().get(array)) return FailSyntax(error);
     for (auto entry : array) {
-      Value inner;
-      if (const auto error = std::move(entry).get(inner)) return FailSyntax(error);
+      if (const auto error = entry.error()) return FailSyntax(error);
+      Value inner = entry.value_unsafe();
       if (!Skip(inner, depth + 1)) return false;
     }
     return true;
@@ -425,11 +226,6 @@ const JsonField* JsonRequest::Find(std::span<const JsonField> fields, const char
   return nullptr;
 }
 
-bool JsonRequest::EnsureScalar(std::size_t bytes) {
-  constexpr std::size_t kHeaderBytes = WireOutput::kTagBytes + wire::kVarintBytesMax;
-  return out_.Ensure(kHeaderBytes + bytes) || FailOutput();
-}
-
 bool JsonRequest::Fail(const char* at, std::string_view what) {
   std::string message = path_.Text();
   message += message == "the request" ? " " : ": ";
@@ -439,24 +235,6 @@ bool JsonRequest::Fail(const char* at, std::string_view what) {
 
 bool JsonRequest::FailExpecting(const JsonField& field, std::string_view token) {
   return Fail(token.data(), std::string(KindOfToken(token)).append("; ").append(WhatToSend(field)));
-}
-
-bool JsonRequest::FailEscape(std::string_view token) {
-  return Fail(token.data(), "has an escape that is not valid in JSON, or half a surrogate pair");
-}
-
-bool JsonRequest::FailNumber(const JsonField& field, std::string_view token, NumberFault fault) {
-  std::string_view what = "is out of range";
-  if (fault == NumberFault::kNotNumber) {
-    what = KindOfToken(token);
-    if (IsQuoted(token)) what = "is a string that is not a number";
-    if (what == "is a number") what = "is not a number as JSON writes them";
-  } else if (fault == NumberFault::kNotIntegral) {
-    what = "has a fraction";
-  } else if (fault == NumberFault::kTooLong) {
-    what = "is longer than 512 characters";
-  }
-  return Fail(token.data(), std::string(what).append("; ").append(WhatToSend(field)));
 }
 
 bool JsonRequest::FailSyntax(simdjson::error_code error, bool is_begun) {

@@ -5,12 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <ctime>
-#include <fstream>
 #include <limits>
 
-#include "router/otlp/json_answer.h"
-#include "router/otlp/span_index.h"
 #include "tests/otlp/json_to_wire.h"
 
 namespace router::test {
@@ -19,27 +15,9 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
+using JsonCodecTest = JsonCodecFixture;
+
 constexpr std::string_view kSpanPath = "resourceSpans[0].scopeSpans[0].spans[0]";
-
-class JsonCodecTest : public testing::Test {
- protected:
-  // The fault of a request of one span with these fields; empty on success.
-  std::string Span(std::string_view fields) {
-    return to_wire_.Convert(std::string(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{)")
-                                .append(fields)
-                                .append("}]}]}]}"));
-  }
-  // The same of a span with one attribute of this value.
-  std::string Attribute(std::string_view value) {
-    return Span(std::string(R"("attributes":[{"key":"k","value":)").append(value).append("}]"));
-  }
-  const opentelemetry::proto::trace::v1::Span& span() const { return to_wire_.span(); }
-  const opentelemetry::proto::common::v1::AnyValue& value() const {
-    return to_wire_.span().attributes(0).value();
-  }
-
-  JsonToWire to_wire_;
-};
 
 // Scenario: the example of the OTLP specification, with white space.
 // Guarantees: each field arrives; numbers in quotes and without.
@@ -266,17 +244,6 @@ TEST_F(JsonCodecTest, ReadsDoubles) {
   }
 }
 
-// Scenario: numbers of 512 and of 513 characters, known and ignored.
-// Guarantees: the limit is exact. J-09.
-TEST_F(JsonCodecTest, BoundsTheLengthOfNumbers) {
-  const std::string longest = "0." + std::string(510, '1');
-  EXPECT_EQ(Attribute("{\"doubleValue\":" + longest + "}"), "");
-  EXPECT_EQ(Span("\"x\":" + longest), "");
-  EXPECT_THAT(Attribute("{\"doubleValue\":" + longest + "1}"), HasSubstr("longer than 512"));
-  EXPECT_THAT(Attribute("{\"intValue\":\"" + longest + "1\"}"), HasSubstr("longer than 512"));
-  EXPECT_NE(Span("\"x\":" + longest + "1"), "");
-}
-
 // Scenario: bytes in base64, standard, URL-safe, padded, not, escaped, empty; and what is none.
 // Guarantees: all spellings are one. J-06.
 TEST_F(JsonCodecTest, ReadsBytesInBase64) {
@@ -401,145 +368,6 @@ TEST_F(JsonCodecTest, RefusesWhatIsNotOneJsonObject) {
   EXPECT_NE(to_wire_.Convert(std::string_view("\0{}", 3)), "");
 }
 
-// Scenario: a valid request cut after every one of its bytes; with every byte replaced.
-// Guarantees: no cut passes; nothing crashes; what passes is read by Protobuf and by the index.
-TEST_F(JsonCodecTest, SurvivesDamage) {
-  const std::string json =
-      R"({"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"arrayValue":{"values":)"
-      R"([{"intValue":"1"},{"doubleValue":1.5},{"bytesValue":"AA=="},{"boolValue":true}]}}}]},)"
-      R"("scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","name":"\u00e9\n",)"
-      R"("kind":2,"startTimeUnixNano":"15","flags":1,"x":[{"y":null}]}],"schemaUrl":"s"}]}]})";
-  ASSERT_EQ(to_wire_.Convert(json), "");
-  for (std::size_t size = 0; size < json.size(); ++size) {
-    EXPECT_NE(to_wire_.Convert(std::string_view(json).substr(0, size)), "") << size;
-  }
-  for (std::size_t at = 0; at < json.size(); ++at) {
-    for (const char other : std::string("\0\"\\{}[]:,09-.eEaZ \n\x80\xFF\x7F", 23)) {
-      std::string damaged = json;
-      damaged[at] = other;
-      const std::string fault = to_wire_.Convert(damaged);
-      ASSERT_NE(fault, "Protobuf does not read what was written") << damaged;
-      SpanIndex index;
-      if (!to_wire_.is_fault()) {
-        ASSERT_FALSE(index.Parse(AsBytes(to_wire_.wire()), {})) << damaged;
-      }
-    }
-  }
-}
-
-std::string NestedArrays(int levels) {
-  std::string json;
-  for (int i = 0; i < levels; ++i) json += R"({"arrayValue":{"values":[)";
-  json += "{}";
-  for (int i = 0; i < levels; ++i) json += "]}}";
-  return json;
-}
-
-// Scenario: AnyValue nested to the limit and one level beyond; unknown arrays the same.
-// Guarantees: 100 messages below the request, as Protobuf itself takes them; 200 containers. J-09.
-TEST_F(JsonCodecTest, BoundsDepthAsProtobufDoes) {
-  // resourceSpans, scopeSpans, spans, attributes, value: 5; then two per array.
-  ASSERT_EQ(Attribute(NestedArrays(47)), "");
-  EXPECT_EQ(Attribute(NestedArrays(46)), "");
-  // A list in between takes three: 5 + 3 + 2 * 46 is 100.
-  const std::string list_of_46 =
-      R"({"kvlistValue":{"values":[{"value":)" + NestedArrays(46) + "}]}}";
-  EXPECT_EQ(Attribute(list_of_46), "");
-  EXPECT_THAT(Attribute(NestedArrays(48)), HasSubstr("nests more than 100 messages"));
-  EXPECT_LE(Attribute(NestedArrays(48)).size(), 400u);
-  EXPECT_EQ(Attribute("{\"arrayValue\":{\"values\":[" + NestedArrays(46) +
-                      "]},\"x\":" + std::string(180, '[') + std::string(180, ']') + "}"),
-            "");
-  for (const int levels : {199, 200}) {
-    const std::string json = "{\"x\":" + std::string(static_cast<std::size_t>(levels), '[') +
-                             std::string(static_cast<std::size_t>(levels), ']') + "}";
-    EXPECT_EQ(to_wire_.Convert(json) == "", levels == 199) << levels;
-  }
-}
-
-long ResidentKilobytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
-  }
-  return 0;
-}
-
-// Scenario: a million opening brackets, alone, under an unknown name and as a value.
-// Guarantees: refused in 10 ms, with less than 8 MiB of memory more. J-09, A-16.
-TEST_F(JsonCodecTest, RefusesMillionBracketsQuickly) {
-  const std::string brackets(1'000'000, '[');
-  for (const std::string& json :
-       {brackets, "{\"x\":" + brackets + "}", "{\"resourceSpans\":" + brackets + "}"}) {
-    const std::clock_t start = std::clock();
-    [[maybe_unused]] const long before = ResidentKilobytes();
-    EXPECT_NE(to_wire_.Convert(json), "");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    EXPECT_LE(1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 10);
-    EXPECT_LE(ResidentKilobytes() - before, 8 * 1024);
-#endif
-    RecordProperty("cpu_us", static_cast<int>(std::clock() - start));
-  }
-}
-
-// Scenario: limits on the output of one byte less than a request takes, exactly that, and more.
-// Guarantees: the limit is exact, and named as what it is. GS-02.
-TEST_F(JsonCodecTest, PassesExactlyTheLimit) {
-  for (const std::size_t size : {0u, 100u, 5000u, 300000u}) {
-    const std::string json =
-        R"({"resourceSpans":[{"schemaUrl":")" + std::string(size, 'a') + "\"}]}";
-    ASSERT_EQ(to_wire_.Convert(json), "");
-    const std::size_t exact = to_wire_.wire().size();
-    EXPECT_EQ(to_wire_.Convert(json, exact), "");
-    EXPECT_EQ(to_wire_.wire().size(), exact);
-    EXPECT_NE(to_wire_.Convert(json, exact - 1), "");
-    EXPECT_TRUE(to_wire_.fault().is_too_large);
-    EXPECT_FALSE(to_wire_.fault().is_no_memory);
-  }
-}
-
-// Scenario: budgets from nothing up to what a large request takes.
-// Guarantees: is_no_memory, everything given back; the codec works for the next request.
-TEST_F(JsonCodecTest, ReportsFullBudget) {
-  JsonCodec codec;
-  const std::string small =
-      R"({"resourceSpans":[{"schemaUrl":")" + std::string(9000, 'a') + "\"}]}";
-  const std::string large =
-      R"({"resourceSpans":[{"schemaUrl":")" + std::string(1 << 20, 'a') + "\"}]}";
-  for (const std::string* json : {&small, &large}) {
-    bool is_enough = false;
-    for (std::size_t available = 0; !is_enough; available += json->size() / 2) {
-      ASSERT_LE(available, 12 * json->size());
-      MemoryBudget budget(available);
-      MemoryAccount account(budget);
-      Body body(account);
-      const auto fault = codec.ToWire(AsBytes(*json), 64 << 20, body);
-      is_enough = !fault;
-      if (fault) {
-        EXPECT_TRUE(fault->is_no_memory);
-        EXPECT_EQ(body.capacity(), 0u);
-      }
-      EXPECT_EQ(account.charged(), body.capacity());
-      EXPECT_TRUE(json != &large || !is_enough || available >= 7 * json->size());
-    }
-  }
-}
-
-// Scenario: a string of 8 MiB below 45 arrays, and a million empty messages.
-// Guarantees: neither is copied once per level: well below a second. A-16.
-TEST_F(JsonCodecTest, DoesNotCopyOncePerLevel) {
-  std::string deep = NestedArrays(45);
-  deep.replace(deep.find("{}"), 2, "{\"stringValue\":\"" + std::string(8 << 20, 'a') + "\"}");
-  std::string wide = "{}";
-  for (int i = 0; i < 1'000'000; ++i) wide += ",{}";
-  const std::clock_t start = std::clock();
-  EXPECT_EQ(Attribute(deep), "");
-  EXPECT_EQ(Span("\"events\":[" + wide + "]"), "");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_LE(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 1);
-#endif
-}
-
 // Scenario: faults at known places.
 // Guarantees: the offset is that of the value, the path leads to it; nothing of the payload is in
 // the text.
@@ -554,23 +382,6 @@ TEST_F(JsonCodecTest, SaysWhere) {
   EXPECT_THAT(to_wire_.Convert(R"({"resourceSpans":[{"schemaUrl":"a" "secret"}]})"),
               testing::AllOf(StartsWith("the body is not valid JSON near byte 3"),
                              testing::Not(HasSubstr("secret"))));
-}
-
-// Scenario: answers in full success, with rejected spans, with a warning, with characters that JSON
-// escapes; a status.
-// Guarantees: JSON that Protobuf reads back to the same. HS-04, HS-11, J-05.
-TEST_F(JsonCodecTest, WritesAnswers) {
-  EXPECT_EQ(ExportResponseJson({}), "{}");
-  EXPECT_EQ(ExportResponseJson({3, "full"}),
-            R"({"partialSuccess":{"rejectedSpans":"3","errorMessage":"full"}})");
-  EXPECT_EQ(ExportResponseJson({0, "a \"b\" \\ \n"}),
-            R"({"partialSuccess":{"errorMessage":"a \"b\" \\  "}})");
-  EXPECT_THAT(ExportResponseJson({9223372036854775807, ""}),
-              StartsWith(R"({"partialSuccess":{"rejectedSpans":"9223372036854775807","errorM)"));
-  EXPECT_EQ(StatusJson(GrpcCode::kInvalidArgument, "a \"b\""), R"({"code":3,"message":"a \"b\""})");
-  EXPECT_EQ(SerializeStatus(GrpcCode::kInvalidArgument, "ab"),
-            "\x08\x03\x12\x02"
-            "ab");
 }
 
 }  // namespace

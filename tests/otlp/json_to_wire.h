@@ -1,6 +1,8 @@
 // JSON as the tests hand it in, and what came out as Protobuf reads it.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +45,27 @@ class JsonToWire {
   std::string wire_;
   bool is_allocated_ = false;
   Request request_;
+};
+
+// Requests of one span.
+class JsonCodecFixture : public testing::Test {
+ protected:
+  // The fault of a request of one span with these fields; empty on success.
+  std::string Span(std::string_view fields) {
+    return to_wire_.Convert(std::string(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{)")
+                                .append(fields)
+                                .append("}]}]}]}"));
+  }
+  // The same of a span with one attribute of this value.
+  std::string Attribute(std::string_view value) {
+    return Span(std::string(R"("attributes":[{"key":"k","value":)").append(value).append("}]"));
+  }
+  const opentelemetry::proto::trace::v1::Span& span() const { return to_wire_.span(); }
+  const opentelemetry::proto::common::v1::AnyValue& value() const {
+    return to_wire_.span().attributes(0).value();
+  }
+
+  JsonToWire to_wire_;
 };
 
 }  // namespace router::test
