@@ -20,13 +20,15 @@ class Certificates:
     stranger: Pair  # signed by an authority that the server does not know
 
 
-def make(run_dir):
+def make(run_dir, hosts=()):
+    """`hosts`: IP addresses that the server's certificate is for, besides 127.0.0.1."""
+    names = ",".join([*(f"IP:{host}" for host in ("127.0.0.1", *hosts)), "DNS:localhost"])
     folder = run_dir / "certificates"
     folder.mkdir(exist_ok=True)
     ca, other = _authority(folder, "ca"), _authority(folder, "other-ca")
     return Certificates(
         ca=ca.certificate,
-        server=_signed(folder, "server", ca, "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth"),
+        server=_signed(folder, "server", ca, f"subjectAltName={names}\nextendedKeyUsage=serverAuth"),
         client=_signed(folder, "client", ca, "subjectAltName=DNS:client.interop.test\nextendedKeyUsage=clientAuth"),
         stranger=_signed(folder, "stranger", other, "extendedKeyUsage=clientAuth"),
     )

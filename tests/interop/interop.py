@@ -6,6 +6,7 @@ import sys
 import time
 
 import descriptors
+import scenario_backends
 import scenario_bytes
 import scenario_clients
 import scenario_conformance
@@ -18,7 +19,7 @@ from routers import CollectorRouter, SpanringRouter
 from tools import Tools
 
 DOCS_BEGIN, DOCS_END = "<!-- results -->", "<!-- end of results -->"
-SCENARIOS = ("schemas", "sampling", "bytes", "clients", "conformance", "ring")
+SCENARIOS = ("schemas", "sampling", "bytes", "clients", "backends", "conformance", "ring")
 
 
 def parse_arguments():
@@ -51,6 +52,7 @@ def run_scenarios(args, rig, router, checks):
         "sampling": lambda: scenario_sampling.run(rig, args.tools, router, checks),
         "bytes": lambda: scenario_bytes.run(rig, router, checks),
         "clients": lambda: scenario_clients.run(rig, tools, router, checks),
+        "backends": lambda: scenario_backends.run(rig, tools, router, checks),
         "conformance": lambda: scenario_conformance.run(rig, tools, router, args.proto_dir, checks),
         "ring": lambda: scenario_ring.run(rig, args.tools, router, checks),
     }

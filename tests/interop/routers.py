@@ -57,15 +57,15 @@ class Face:
 PLAIN = Face()
 
 
-def router_config(resolver, routing_key="traceID", face=PLAIN):
-    """A plain Collector file and the addresses in it."""
+def router_config(resolver, routing_key="traceID", face=PLAIN, egress=None):
+    """A plain Collector file and the addresses in it. `egress`: keys of the exporter towards the backends."""
     ports = {name: free_port() for name in ("grpc", "http", "health", "metrics")}
     reader = {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": ports["metrics"]}}}}
     config = {
         "receivers": {"otlp": {"protocols": face.protocols(ports)}},
         "exporters": {"loadbalancing": {
             "routing_key": routing_key,
-            "protocol": {"otlp": {"timeout": "10s", "tls": {"insecure": True}}},
+            "protocol": {"otlp": {"timeout": "10s", "tls": {"insecure": True}, **(egress or {})}},
             "resolver": resolver,
         }},
         "extensions": {"health_check": {"endpoint": f"127.0.0.1:{ports['health']}"}, **face.extensions},
@@ -86,9 +86,9 @@ class CollectorRouter:
         self.name = "collector" if routing_key == "traceID" else "collector (routing_key: service)"
         self.keeps_unknown_fields = self.has_h2c = False
 
-    def start(self, name, backends, with_port=True, algorithm=None, face=PLAIN):
+    def start(self, name, backends, with_port=True, algorithm=None, face=PLAIN, egress=None):
         members = [f"{host}:{BACKEND_PORT}" if with_port else host for host in backends]
-        config, ports = router_config({"static": {"hostnames": members}}, self._routing_key, face)
+        config, ports = router_config({"static": {"hostnames": members}}, self._routing_key, face, egress)
         # With its queue the exporter says OK before anything is delivered.
         config["exporters"]["loadbalancing"]["protocol"]["otlp"]["sending_queue"] = {"enabled": False}
         process = self._rig.start_collector(self._binary, name, config)
@@ -103,11 +103,11 @@ class SpanringRouter:
         self.name = "spanring"
         self.keeps_unknown_fields = self.has_h2c = True
 
-    def start(self, name, backends, with_port=True, algorithm="collector_v3", face=PLAIN):
+    def start(self, name, backends, with_port=True, algorithm="collector_v3", face=PLAIN, egress=None):
         resolver = {"dns": {"hostname": BACKENDS_NAME, "interval": "1s"}}
         if with_port:
             resolver["dns"]["port"] = BACKEND_PORT
-        config, ports = router_config(resolver, face=face)
+        config, ports = router_config(resolver, face=face, egress=egress)
         config["spanring"] = {"dns": {"servers": [self._dns.address]}, "ring": {"algorithm": algorithm},
                               "drain": {"delay": "200ms"}}
         path = self._rig.write_config(name, config)

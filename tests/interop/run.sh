@@ -4,7 +4,7 @@
 #   tests/interop/run.sh BIN_DIR [OPTION…]    BIN_DIR: the folder that holds the spanring binary
 #   tests/interop/run.sh --router collector   checks the rig itself: the Collector's own router in our place
 #   tests/interop/run.sh --router cut         must fail: a router that cuts traces (routing_key: service)
-# Options: --only schemas|sampling|bytes|clients|conformance|ring (repeatable) · --docs FILE writes the results between its markers.
+# Options: --only schemas|sampling|bytes|clients|backends|conformance|ring (repeatable) · --docs FILE writes the results between its markers.
 # A client whose runtime is missing is left out and named. The browser takes part where chromium-headless-shell is.
 # Exit 0: every check passed · 1: one failed (logs: build/interop/run) · 3: Go or python3-venv is missing.
 set -euo pipefail
