@@ -35,6 +35,13 @@ constexpr unsigned kUserTimeoutMs = 2000;  // unacknowledged bytes this old: the
 // After GOAWAY the new connection is opened at once, but not in a tight loop.
 constexpr milliseconds kReplaceIntervalMin{20};
 
+// Of a message that says it is compressed; kNone: in no way that we know. A server of grpc-go
+// answers in the request's encoding, whatever it was told to use.
+Compression CompressionOf(const GrpcResponse& response) {
+  if (response.encoding.empty()) return Compression::kGzip;
+  return CompressionFrom(response.encoding).value_or(Compression::kNone);
+}
+
 }  // namespace
 
 void Attempt::OnResponse(GrpcResponse&& response) {
@@ -64,7 +71,7 @@ void Backend::MakeFields() {
              StaticField("content-type", "application/grpc"),
              StaticField("te", "trailers"),
              Field("user-agent", options_->user_agent),
-             StaticField("grpc-accept-encoding", "identity,gzip")};
+             StaticField("grpc-accept-encoding", "identity,gzip,zstd,snappy")};
   for (const auto& [name, value] : options_->headers) fields_.push_back(Field(name, value));
 }
 
@@ -497,8 +504,9 @@ AttemptResult Backend::InterpretAccepted(const GrpcResponse& response) {
   MemoryAccount account(budget);
   Body inflated(account);
   if (response.body[0] != 0) {
-    if (codec_.Inflate(Compression::kGzip, message, {.output_bytes_max = kResponseBytesMax},
-                       inflated)) {
+    const Compression compression = CompressionOf(response);
+    if (compression == Compression::kNone ||
+        codec_.Inflate(compression, message, {.output_bytes_max = kResponseBytesMax}, inflated)) {
       return {.kind = AttemptResult::Kind::kPermanent,
               .code = GrpcCode::kInternal,
               .message = "the backend's answer cannot be decompressed within 4 MiB"};

@@ -6,6 +6,7 @@
 
 #include "router/backend/backend.h"
 #include "router/base/limits.h"
+#include "router/codec/codec.h"
 #include "router/otlp/export_response.h"
 #include "router/otlp/status_details.h"
 #include "tests/backend/backend_fixture.h"
@@ -27,10 +28,11 @@ class BackendAnswerTest : public BackendTest {
     EXPECT_TRUE(Done(attempt));
     return *attempt.result;
   }
-  const AttemptResult& AskRaw(const std::string& body) {
+  const AttemptResult& AskRaw(const std::string& body, const std::string& encoding = {}) {
     return Ask([&](Peer& peer, PeerStream& stream) {
-      peer.Answer(stream, {{":status", "200"}, {"content-type", "application/grpc"}}, body,
-                  {{"grpc-status", "0"}});
+      HeaderList headers = {{":status", "200"}, {"content-type", "application/grpc"}};
+      if (!encoding.empty()) headers.emplace_back("grpc-encoding", encoding);
+      peer.Answer(stream, headers, body, {{"grpc-status", "0"}});
     });
   }
   const AttemptResult& AskStatus(int code, const HeaderList& more = {}) {
@@ -129,6 +131,32 @@ TEST_F(BackendAnswerTest, GzipAnswerIsRead) {
   EXPECT_EQ(result.kind, Kind::kAccepted);
   EXPECT_EQ(result.rejected_spans, 4U);
   EXPECT_EQ(result.message, "compressed");
+}
+
+// Scenario: answers in each encoding that requests are sent in, also of an empty message: servers
+// of grpc-go answer in the request's. Then one compressed in an unknown encoding, or in none.
+// Guarantees: read like any other; the last two are INTERNAL and final.
+TEST_F(BackendAnswerTest, AnswerInTheRequestsEncodingIsRead) {
+  Codec codec;
+  MemoryAccount account(budget_);
+  for (const Compression compression :
+       {Compression::kGzip, Compression::kZstd, Compression::kSnappy}) {
+    const std::string name(NameOf(compression));
+    for (const std::string& plain : {std::string(), SerializeExportResponse({4, "packed"})}) {
+      Body packed(account);
+      ASSERT_TRUE(codec.Deflate(compression,
+                                {reinterpret_cast<const std::uint8_t*>(plain.data()), plain.size()},
+                                packed));
+      const auto bytes = packed.bytes();
+      const AttemptResult& result =
+          AskRaw(test::GrpcFrame(std::string(bytes.begin(), bytes.end()), true), name);
+      EXPECT_EQ(result.kind, Kind::kAccepted) << name << result.message;
+      EXPECT_EQ(result.rejected_spans, plain.empty() ? 0U : 4U) << name;
+    }
+  }
+  for (const std::string encoding : {"br", "identity"}) {
+    EXPECT_EQ(AskRaw(test::GrpcFrame("x", true), encoding).kind, Kind::kPermanent) << encoding;
+  }
 }
 
 // Scenario: a gzip answer that inflates to 64 MiB; one that is no gzip at all.

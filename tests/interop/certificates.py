@@ -20,9 +20,9 @@ class Certificates:
     stranger: Pair  # signed by an authority that the server does not know
 
 
-def make(run_dir, hosts=()):
+def make(run_dir, hosts=(), dns_name="localhost"):
     """`hosts`: IP addresses that the server's certificate is for, besides 127.0.0.1."""
-    names = ",".join([*(f"IP:{host}" for host in ("127.0.0.1", *hosts)), "DNS:localhost"])
+    names = ",".join([*(f"IP:{host}" for host in ("127.0.0.1", *hosts)), f"DNS:{dns_name}"])
     folder = run_dir / "certificates"
     folder.mkdir(exist_ok=True)
     ca, other = _authority(folder, "ca"), _authority(folder, "other-ca")

@@ -4,6 +4,8 @@ Every process started here dies with this one (also when it is killed), writes i
 folder, and is stopped by `Rig.close()`. Every wait has a deadline and says what it waited for.
 """
 
+import itertools
+import os
 import pathlib
 import re
 import shutil
@@ -138,7 +140,15 @@ class Rig:
         self._children.clear()
 
 
+_ports = itertools.count(10000 + os.getpid() * 101 % 10000)
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that outgoing connections get, so that none of those takes it before it is listened on."""
+    for port in _ports:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
