@@ -146,9 +146,7 @@ void Http1Connection::WriteContinue() {
 
 void Http1Connection::HoldBody(bool is_held) {
   if (std::exchange(is_held_, is_held) == is_held || is_held) return;
-  // What follows it, an answer perhaps, comes first: at the end of the turn.
-  MarkDirty();
-  if (kept_.size() == 0) ResumeReading();
+  MarkDirty();  // goes on at the end of the turn: what follows here, an answer perhaps, comes first
 }
 
 void Http1Connection::TakeData() {
@@ -181,7 +179,6 @@ void Http1Connection::NextRequest() {
   state_ = State::kHead;
   has_head_begun_ = false;
   loop().SetTimer(timer_, loop().Now() + options_.idle_timeout);
-  if (kept_.size() == 0) ResumeReading();
 }
 
 void Http1Connection::Keep(std::span<const std::uint8_t> bytes) {
@@ -203,7 +200,7 @@ void Http1Connection::TakeUpKept() {
   kept_position_ = kept_.size() - rest.size();
   if (!rest.empty() && state_ != State::kLingering) return;
   kept_.Reset();
-  if (state_ != State::kAnswering && !is_held_) ResumeReading();
+  MarkDirty();
 }
 
 void Http1Connection::OnTimeout() {
@@ -269,6 +266,7 @@ void Http1Connection::Respond(int status, std::span<const HttpField> fields, std
   answer_.append("\r\n");
   if (!is_head_request_) answer_.append(body);
   Write(answer_);
+  PauseReading();  // until it is written: the client may have ended its side
   if (is_closing_) {
     Linger();
   } else if (state_ == State::kAnswering) {
@@ -288,7 +286,6 @@ void Http1Connection::Linger() {
   state_ = State::kLingering;
   discarded_bytes_ = 0;
   timer_.Cancel();
-  ResumeReading();
   MarkDirty();  // also when there is nothing to write: OnAllWritten() goes on
 }
 
@@ -296,11 +293,16 @@ void Http1Connection::OnAllWritten() {
   if (state_ == State::kLingering) {
     if (std::exchange(has_ended_writing_, true)) return;
     ShutDownWriting();
+    ResumeReading();
     loop().SetTimer(timer_, loop().Now() + kLingerMax);
     return;
   }
+  if (state_ == State::kAnswering || is_held_) return;
   if (state_ == State::kBody) WriteContinue();
-  if (kept_.size() == 0 || state_ == State::kAnswering) return;
+  if (kept_.size() == 0) {
+    ResumeReading();
+    return;
+  }
   loop().Post([self = std::static_pointer_cast<Http1Connection>(shared_from_this())] {
     self->TakeUpKept();
   });

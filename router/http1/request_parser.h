@@ -1,7 +1,7 @@
 // RequestParser: HTTP/1.1 requests out of the bytes of one connection, one after the other.
 //
 // Boost.Beast reads the request line and the fields; what it forgives and RFC 9112 or caution does
-// not is refused here (docs/decisions/0011-otlp-http.md), because two parsers that disagree about
+// not is refused here (docs/decisions/0012-otlp-http.md), because two parsers that disagree about
 // where a request ends are how requests are smuggled. Pulled: Next() gives one event at a
 // time, so whoever drives it may stop between any two.
 // Thread safety: its worker only.

@@ -236,7 +236,7 @@ TEST_F(Http1ConnectionTest, AClientThatDoesNotReadIsNotReadFrom) {
   SetUpHttp();
   Http1Client client(http_port_);
   std::string many;
-  while (many.size() < 4'000'000) many += PostTraces("", "", "/x");
+  while (many.size() < 40'000'000) many += PostTraces("", "", "/x");
   // Sends without reading: the kernel's buffers fill, then nothing more is taken.
   std::size_t sent = 0;
   client.Send(many);

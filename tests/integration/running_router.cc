@@ -22,9 +22,10 @@ constexpr milliseconds kPollInterval{10};
 }  // namespace
 
 RunningRouter::RunningRouter(Options options) {
-  const auto ports = PickFreePorts(3);
+  const auto ports = PickFreePorts(4);
   if (!ports) Abort(ports.error().message);
   otlp_port_ = (*ports)[0];
+  http_port_ = (*ports)[3];
   health_port_ = (*ports)[1];
   metrics_port_ = (*ports)[2];
   config_path_ = scratch_.path() / "spanring.yaml";
@@ -77,9 +78,12 @@ std::string RunningRouter::ConfigText(const Options& options) const {
   const std::string resolver = options.dns_resolver.empty()
                                    ? "static: {hostnames: [" + hostnames + "]}"
                                    : "dns: {" + options.dns_resolver + "}";
+  const std::string grpc = options.has_grpc ? "grpc: {endpoint: \"" + local(otlp_port_) + "\"" +
+                                                  more(options.grpc_settings) + "}, "
+                                            : "";
   std::string text =
-      "receivers: {otlp: {protocols: {grpc: {endpoint: \"" + local(otlp_port_) + "\"" +
-      more(options.grpc_settings) + "}}}}\n" +
+      "receivers: {otlp: {protocols: {" + grpc + "http: {endpoint: \"" + local(http_port_) + "\"" +
+      more(options.http_settings) + "}}}}\n" +
       "exporters: {loadbalancing: {protocol: {otlp: {tls: {" + options.exporter_tls + "}" +
       more(options.exporter_settings) + "}}, resolver: {" + resolver + "}}}\n" +
       "extensions: {health_check: {endpoint: \"" + local(health_port_) + "\"}" +

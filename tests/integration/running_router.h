@@ -39,6 +39,8 @@ class RunningRouter {
     std::vector<std::string> backends = {};  // "address:port", for the static resolver
     std::string dns_resolver = {};           // instead of it: the keys of resolver.dns
     std::string grpc_settings = {};  // more keys of receivers.otlp.protocols.grpc: "key: value, …"
+    bool has_grpc = true;
+    std::string http_settings = {};  // more keys of receivers.otlp.protocols.http
     std::string exporter_tls = "insecure: true";  // keys of its tls block
     std::string exporter_settings = {};  // more keys of exporters.loadbalancing.protocol.otlp
     std::string extension = {};          // one more extension that is started: "id: {…}"
@@ -66,6 +68,7 @@ class RunningRouter {
   // Where the configuration file is.
   std::string config_path() const { return config_path_; }
   std::string endpoint() const { return "127.0.0.1:" + std::to_string(otlp_port_); }
+  std::uint16_t http_port() const { return http_port_; }
   Process& process() { return *process_; }
   // A page of the health listener, or of the metrics listener.
   Result<HttpReply> GetHealth(const std::string& path) const;
@@ -89,6 +92,7 @@ class RunningRouter {
   ScratchDirectory scratch_;
   std::string config_path_;
   std::uint16_t otlp_port_ = 0;
+  std::uint16_t http_port_ = 0;
   std::uint16_t health_port_ = 0;
   std::uint16_t metrics_port_ = 0;
   std::unique_ptr<Process> process_;

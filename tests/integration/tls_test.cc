@@ -90,7 +90,9 @@ TEST_F(TlsTest, InAndOut) {
   for (std::uint64_t trace = 1; trace <= 100; ++trace) {
     request.MergeFrom(RequestFor({trace}));
     request.mutable_resource_spans(request.resource_spans_size() - 1)
-        ->mutable_scope_spans(0)->mutable_spans(0)->set_name(std::string(30'000, 'n'));
+        ->mutable_scope_spans(0)
+        ->mutable_spans(0)
+        ->set_name(std::string(30'000, 'n'));
   }
   ASSERT_EQ(client->Export(request).code(), 0);
   SpanLedger sent;
@@ -103,7 +105,8 @@ TEST_F(TlsTest, InAndOut) {
   const Samples samples = router.Scrape();
   const double now = static_cast<double>(std::time(nullptr));
   EXPECT_NEAR(SumOf(samples, "spanring_tls_certificate_expiry_timestamp_seconds",
-                    {"key=\"receivers.otlp.protocols.grpc.tls.cert_file\""}) - now,
+                    {"key=\"receivers.otlp.protocols.grpc.tls.cert_file\""}) -
+                  now,
               24 * 3600, 60);
   EXPECT_EQ(SumOf(samples, "spanring_tls_handshakes_total", {"outcome=\"completed\""}), 1);
 }
@@ -144,10 +147,10 @@ TEST_F(TlsTest, H02AWrongBackendSeesNoSpan) {
                    "is signed by \"CN = other authority\", which is not among those we trust"});
   cases.push_back({StartBackend(ca_.Sign({.names = {"elsewhere.test"}})), "wrong_name",
                    "is not for \"127.0.0.1\" but for elsewhere.test"});
-  cases.push_back({StartBackend(ca_.Sign({.addresses = {"127.0.0.1"},
-                                          .valid_from = hours(-48),
-                                          .valid_until = hours(-24)})),
-                   "expired", "its certificate expired at 20"});
+  cases.push_back(
+      {StartBackend(ca_.Sign(
+           {.addresses = {"127.0.0.1"}, .valid_from = hours(-48), .valid_until = hours(-24)})),
+       "expired", "its certificate expired at 20"});
   cases.push_back(
       {StartBackend(TestCa::SelfSigned(Local())), "unknown_authority", "is self-signed"});
   cases.push_back({GrpcBackend::Start({}).value(), "plaintext", "does not speak TLS; plaintext?"});
@@ -163,7 +166,9 @@ TEST_F(TlsTest, H02AWrongBackendSeesNoSpan) {
     EXPECT_EQ(client.Export(RequestFor({1, 2, 3})).code(), 14) << one.text;
     EXPECT_EQ(one.backend->request_count(), 0U) << one.text;
     EXPECT_GT(SumOf(router.Scrape(), "spanring_backend_tls_failures_total",
-                    {"reason=\"" + one.reason + "\""}), 0) << one.text;
+                    {"reason=\"" + one.reason + "\""}),
+              0)
+        << one.text;
   }
 }
 
@@ -171,8 +176,9 @@ TEST_F(TlsTest, H02AWrongBackendSeesNoSpan) {
 // Guarantees: both work where the address alone would be refused.
 TEST_F(TlsTest, NameOverrideAndSkippedVerification) {
   const auto backend = StartBackend(ca_.Sign({.names = {"sampler.test"}}));
-  for (const std::string& tls : {"ca_file: " + Path("ca.pem") + ", server_name_override: sampler.test",
-                                 std::string("insecure_skip_verify: true")}) {
+  for (const std::string& tls :
+       {"ca_file: " + Path("ca.pem") + ", server_name_override: sampler.test",
+        std::string("insecure_skip_verify: true")}) {
     RunningRouter router({.backends = {backend->endpoint()}, .exporter_tls = tls});
     GrpcClient client(router.endpoint());
     EXPECT_TRUE(Works(client)) << tls;
@@ -183,17 +189,17 @@ TEST_F(TlsTest, NameOverrideAndSkippedVerification) {
 // Guarantees: refused, and the log says what is wrong.
 TEST_F(TlsTest, TheWrongKindOfClient) {
   const auto backend = GrpcBackend::Start({}).value();
-  RunningRouter secure({.backends = {backend->endpoint()},
-                        .grpc_settings = "tls: {" + Pair("server") + "}"});
+  RunningRouter secure(
+      {.backends = {backend->endpoint()}, .grpc_settings = "tls: {" + Pair("server") + "}"});
   GrpcClient plain(secure.endpoint());
   EXPECT_NE(plain.Call("", {.deadline = seconds(2)}).code(), 0);
-  EXPECT_TRUE(secure.process().WaitForLine("TLS: the peer does not speak TLS; plaintext?",
-                                           seconds(5)));
+  EXPECT_TRUE(
+      secure.process().WaitForLine("TLS: the peer does not speak TLS; plaintext?", seconds(5)));
   RunningRouter open({.backends = {backend->endpoint()}});
   const auto client = Connect(open, Trusting(ca_.pem()));
   EXPECT_NE(client->Call("", {.deadline = seconds(2)}).code(), 0);
-  EXPECT_TRUE(open.process().WaitForLine("it speaks TLS, and here plaintext is configured",
-                                         seconds(5)));
+  EXPECT_TRUE(
+      open.process().WaitForLine("it speaks TLS, and here plaintext is configured", seconds(5)));
 }
 
 // Scenario: 20 rotations of the certificates for clients and for backends, by SIGHUP and
@@ -270,8 +276,8 @@ TEST_F(TlsTest, SwitchedOnByReload) {
   RunningRouter::Options broken = options;
   broken.exporter_tls = "ca_file: " + Path("none.pem");
   EXPECT_TRUE(router.Reload(router.ConfigText(broken), "invalid", seconds(10)));
-  EXPECT_THAT(router.process().Output(), HasSubstr("ca_file " + Path("none.pem") +
-                                                   ": No such file or directory"));
+  EXPECT_THAT(router.process().Output(),
+              HasSubstr("ca_file " + Path("none.pem") + ": No such file or directory"));
   EXPECT_TRUE(Works(*client));
 }
 

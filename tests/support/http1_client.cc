@@ -1,6 +1,7 @@
 #include "tests/support/http1_client.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,6 +48,11 @@ void Http1Client::Pump() {
     was_reset_ = size < 0;
     is_open_ = false;
   }
+}
+
+void Http1Client::WaitUntilReadable(std::chrono::milliseconds longest) {
+  pollfd wait{socket_, POLLIN, 0};
+  ::poll(&wait, 1, static_cast<int>(longest.count()));
 }
 
 void Http1Client::EndSending() { ::shutdown(socket_, SHUT_WR); }

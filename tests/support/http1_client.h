@@ -4,6 +4,7 @@
 // Thread safety: one thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -32,6 +33,8 @@ class Http1Client {
 
   void Send(std::string_view bytes) { out_ += bytes; }
   void Pump();
+  // At most so long.
+  void WaitUntilReadable(std::chrono::milliseconds longest);
   // Only the sending half of it; returns how many bytes went.
   std::size_t PumpSending();
   // Ends our side after what has been pumped.
