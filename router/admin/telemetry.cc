@@ -118,7 +118,8 @@ struct BackendSum {
     connects += metrics.connects.Value();
     failures += metrics.connect_failures.Value();
     retries += metrics.retries.Value();
-    for (std::size_t i = 0; i < tls_faults.size(); ++i) tls_faults[i] += metrics.tls_faults[i].Value();
+    for (std::size_t i = 0; i < tls_faults.size(); ++i)
+      tls_faults[i] += metrics.tls_faults[i].Value();
   }
 };
 using BackendSums = std::map<std::string, BackendSum>;
@@ -298,9 +299,8 @@ void AddTls(Page& page, const Telemetry& telemetry) {
              "When a certificate expires; of several in a file, the first");
   for (const TlsStats& tls : telemetry.tls) {
     for (const TlsContext::Certificate& certificate : tls.certificates) {
-      page.AddGauge(
-          {{"key", tls.key + "." + certificate.key}, {"file", certificate.source}},
-          std::chrono::duration<double>(certificate.expires.time_since_epoch()).count());
+      page.AddGauge({{"key", tls.key + "." + certificate.key}, {"file", certificate.source}},
+                    std::chrono::duration<double>(certificate.expires.time_since_epoch()).count());
     }
   }
 }

@@ -58,7 +58,7 @@ struct Telemetry {
     const Ledger* ledger = nullptr;
     std::function<std::size_t()> connections;
     const HandshakeGate* handshakes = nullptr;  // null: not counted
-    BackendList backends;  // posted by the worker when its pool changes
+    BackendList backends;                       // posted by the worker when its pool changes
   };
 
   std::string version;

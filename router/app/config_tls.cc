@@ -14,7 +14,9 @@ constexpr std::string_view kVersions = "1.2|1.3";
 class Block {
  public:
   Block(const YamlEntry* entry, const std::string& shown, FaultLog& log)
-      : entry_(entry), node_(entry == nullptr ? nullptr : entry->value.get()), shown_(shown),
+      : entry_(entry),
+        node_(entry == nullptr ? nullptr : entry->value.get()),
+        shown_(shown),
         log_(log) {}
 
   std::string Text(std::string_view key) const {
@@ -68,8 +70,8 @@ std::vector<std::string> ReadNames(Block& block, std::string_view key, std::stri
         block.Warn(key, "OpenSSL 3.0 does not have " + word.text + "; it is left out");
         break;
       case NameFate::kUnknown:
-        block.Refuse(key, std::string("invalid ").append(what).append(": \"") + Shown(word.text) +
-                              '"',
+        block.Refuse(key,
+                     std::string("invalid ").append(what).append(": \"") + Shown(word.text) + '"',
                      "the names are those of Go's crypto/tls");
         break;
     }
@@ -88,8 +90,8 @@ TlsSettings ReadCommon(Block& block) {
   settings.min_version = ToVersion(block.Text("min_version"), TlsVersion::k12);
   settings.max_version = ToVersion(block.Text("max_version"), TlsVersion::k13);
   Read(block.node(), "reload_interval", settings.reload_interval);
-  settings.cipher_suites = ReadNames(block, "cipher_suites", "TLS cipher suite",
-                                     &FateOfCipherSuite);
+  settings.cipher_suites =
+      ReadNames(block, "cipher_suites", "TLS cipher suite", &FateOfCipherSuite);
   settings.curves = ReadNames(block, "curve_preferences", "curve type", &FateOfCurve);
   if (!settings.cert_file.empty() && !settings.cert_pem.empty()) {
     block.Refuse("cert_pem", "provide either certificate file or PEM, but not both");
@@ -118,8 +120,9 @@ ConfigKey Key(std::string_view path, ValueType type, std::string_view text) {
 std::vector<ConfigKey> CommonKeys() {
   using enum ValueType;
   return {
-      Key("cert_file", kString, "The certificate in PEM form, followed by those between it and the "
-                                "authority."),
+      Key("cert_file", kString,
+          "The certificate in PEM form, followed by those between it and the "
+          "authority."),
       Key("cert_pem", kString, "The same as text, instead of a file."),
       Key("key_file", kString, "The private key in PEM form, without a passphrase."),
       Key("key_pem", kString, "The same as text, kept secret."),
@@ -155,7 +158,8 @@ std::optional<TlsSettings> ReadServerTls(const YamlEntry* tls, const std::string
   TlsSettings settings = ReadCommon(block);
   settings.client_ca_file = block.Text("client_ca_file");
   if (!HasCertificate(settings) || !HasKey(settings)) {
-    block.Refuse("", "TLS configuration must include both certificate and key for server connections",
+    block.Refuse("",
+                 "TLS configuration must include both certificate and key for server connections",
                  "set cert_file and key_file");
   }
   return settings;
@@ -178,8 +182,9 @@ std::optional<TlsSettings> ReadClientTls(const YamlEntry* tls, const std::string
   }
   if (block.Flag("insecure")) {
     if (!has_ca) return std::nullopt;
-    block.Warn("insecure", "has no effect beside ca_file or ca_pem: TLS is spoken, as the "
-                           "Collector would");
+    block.Warn("insecure",
+               "has no effect beside ca_file or ca_pem: TLS is spoken, as the "
+               "Collector would");
   }
   if (settings.skip_verify) {
     block.Warn("insecure_skip_verify", "whoever answers at a backend's address gets the spans");
@@ -207,13 +212,15 @@ std::vector<ConfigKey> ServerTlsKeys() {
 std::vector<ConfigKey> ClientTlsKeys() {
   using enum ValueType;
   std::vector<ConfigKey> keys = {
-      Key("insecure", kBoolean, "Plaintext, if there is no ca_file and no ca_pem.").Default("false"),
+      Key("insecure", kBoolean, "Plaintext, if there is no ca_file and no ca_pem.")
+          .Default("false"),
       Key("insecure_skip_verify", kBoolean, "TLS with whoever answers: nothing is verified.")
           .Default("false"),
       Key("server_name_override", kString,
           "The name that certificates must be for, instead of the host name of the resolver."),
       Key("ca_file", kString,
-          "The authorities that may have signed a backend's certificate, in PEM form; absent: those "
+          "The authorities that may have signed a backend's certificate, in PEM form; absent: "
+          "those "
           "of the system."),
       Key("ca_pem", kString, "The same as text, instead of a file."),
   };

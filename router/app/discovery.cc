@@ -101,9 +101,8 @@ std::string Discovery::ServerName(const resolver::Endpoint& endpoint) const {
     return name;
   };
   if (!hostname_.empty()) return without_dot(hostname_);
-  const auto found = std::find_if(hosts_.begin(), hosts_.end(), [&](const auto& host) {
-    return host.name == endpoint.name;
-  });
+  const auto found = std::find_if(hosts_.begin(), hosts_.end(),
+                                  [&](const auto& host) { return host.name == endpoint.name; });
   return found == hosts_.end() ? endpoint.address.address().to_string() : without_dot(found->host);
 }
 

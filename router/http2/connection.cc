@@ -69,7 +69,8 @@ ssize_t Connection::Receive(std::span<const std::uint8_t> bytes) {
   return nghttp2_session_mem_recv(session(), bytes.data(), bytes.size());
 }
 
-// A TLS handshake, or an alert that refuses one. As a frame of HTTP/2 it would be longer than 1 MiB.
+// A TLS handshake, or an alert that refuses one. As a frame of HTTP/2 it would be longer than 1
+// MiB.
 bool Connection::IsTls(std::span<const std::uint8_t> bytes) {
   constexpr std::uint8_t kHandshake = 0x16;
   constexpr std::uint8_t kAlert = 0x15;

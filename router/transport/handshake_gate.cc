@@ -53,8 +53,8 @@ void HandshakeGate::Step() {
   RunStep(*channel);
   if (loop_.load() >= kHandshakeBusyLoad) {
     const TimePoint ended = Clock::now();
-    next_at_ = ended + std::chrono::duration_cast<Duration>((ended - began) *
-                                                            (1 / kHandshakeShare - 1));
+    next_at_ =
+        ended + std::chrono::duration_cast<Duration>((ended - began) * (1 / kHandshakeShare - 1));
   }
   Schedule();
 }

@@ -85,10 +85,10 @@ Result<void> TlsContext::SetUp(const TlsSettings& settings) {
   SSL_CTX_set_min_proto_version(context, ToOpenssl(lowest));
   SSL_CTX_set_max_proto_version(context, ToOpenssl(settings.max_version));
   const std::string groups = ToGroupList(settings.curves);
-  const bool is_set = (ciphers.tls12.empty() ||
-                       SSL_CTX_set_cipher_list(context, ciphers.tls12.c_str()) == 1) &&
-                      SSL_CTX_set_ciphersuites(context, ciphers.tls13.c_str()) == 1 &&
-                      SSL_CTX_set1_groups_list(context, groups.c_str()) == 1;
+  const bool is_set =
+      (ciphers.tls12.empty() || SSL_CTX_set_cipher_list(context, ciphers.tls12.c_str()) == 1) &&
+      SSL_CTX_set_ciphersuites(context, ciphers.tls13.c_str()) == 1 &&
+      SSL_CTX_set1_groups_list(context, groups.c_str()) == 1;
   if (!is_set) return Failure("cipher_suites, curve_preferences: " + TakeOpensslError());
   if (Result<void> done = UseCertificate(settings); !done) return done;
   return Trust(settings);

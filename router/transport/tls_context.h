@@ -4,7 +4,7 @@
 // Made on the control thread from settings and the files they name; a reload makes a new one, and
 // connections keep the one they began with. Not offered on either side: versions before 1.2,
 // compression, renegotiation, session tickets and resumption, early data
-// (docs/decisions/0012-tls.md).
+// (docs/decisions/0013-tls.md).
 // Thread safety: immutable; shared by all workers.
 // Failure: a Result that names the key or file and the reason.
 #pragma once

@@ -26,8 +26,7 @@ TlsError AlertFault(int reason) {
     case SSL_AD_HANDSHAKE_FAILURE:
     case SSL_AD_INSUFFICIENT_SECURITY:
     case SSL_AD_NO_APPLICATION_PROTOCOL:
-      return {TlsFault::kNoAgreement,
-              text + " (no version, cipher suite or protocol in common)"};
+      return {TlsFault::kNoAgreement, text + " (no version, cipher suite or protocol in common)"};
     case SSL_AD_CERTIFICATE_REQUIRED:
       return {TlsFault::kRefused, text + " (it wants a certificate: cert_file and key_file)"};
     case SSL_AD_UNKNOWN_CA:
@@ -51,17 +50,17 @@ TlsError DescribeVerification(X509_STORE_CTX& context, const std::string& wanted
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH: {
       const std::string names = NamesOf(*certificate);
-      return {TlsFault::kWrongName, which + " is not for " + Quoted(Printable(wanted)) + " but for " +
-                                        (names.empty() ? "no name at all" : names)};
+      return {TlsFault::kWrongName, which + " is not for " + Quoted(Printable(wanted)) +
+                                        " but for " + (names.empty() ? "no name at all" : names)};
     }
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return {TlsFault::kExpired, which + " expired at " + TextOf(ExpiryOf(*certificate))};
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return {TlsFault::kExpired, which + " is not valid yet; are the clocks right?"};
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-      return {TlsFault::kUnknownAuthority,
-              which + " is self-signed and not among those we trust (" +
-                  Quoted(SubjectOf(*certificate)) + ")"};
+      return {TlsFault::kUnknownAuthority, which +
+                                               " is self-signed and not among those we trust (" +
+                                               Quoted(SubjectOf(*certificate)) + ")"};
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -103,7 +102,8 @@ TlsError DescribeTlsError() {
     case SSL_R_NO_APPLICATION_PROTOCOL:
       return {TlsFault::kNoAgreement, "the peer offers no protocol (ALPN) that is spoken here"};
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      return {TlsFault::kBadCertificate, "the peer sent no certificate, and client_ca_file asks for one"};
+      return {TlsFault::kBadCertificate,
+              "the peer sent no certificate, and client_ca_file asks for one"};
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
       return {TlsFault::kBroken, "ended in the middle"};
     default:

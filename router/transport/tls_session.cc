@@ -51,9 +51,7 @@ struct TlsSession::Io {
     session->out_.insert(session->out_.end(), data, data + size);
     return size;
   }
-  static long Control(BIO*, int command, long, void*) {
-    return command == BIO_CTRL_FLUSH ? 1 : 0;
-  }
+  static long Control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
   static BIO_METHOD* Method() {
     static BIO_METHOD* const method = [] {
       BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "session");
@@ -106,8 +104,9 @@ void TlsSession::ExpectName(const std::string& name) {
   X509_VERIFY_PARAM* const param = SSL_get0_param(ssl_.get());
   X509_VERIFY_PARAM_set_hostflags(
       param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  const bool is_set = is_address ? X509_VERIFY_PARAM_set1_ip_asc(param, name.c_str()) == 1
-                                 : X509_VERIFY_PARAM_set1_host(param, name.data(), name.size()) == 1;
+  const bool is_set = is_address
+                          ? X509_VERIFY_PARAM_set1_ip_asc(param, name.c_str()) == 1
+                          : X509_VERIFY_PARAM_set1_host(param, name.data(), name.size()) == 1;
   if (is_set && !name.empty()) return;
   // Without a name any certificate of the authority would do.
   has_failed_ = true;
@@ -116,8 +115,8 @@ void TlsSession::ExpectName(const std::string& name) {
 
 int TlsSession::OnVerified(int is_good, X509_STORE_CTX* context) {
   if (is_good == 1) return 1;
-  auto* ssl = static_cast<SSL*>(
-      X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* session = static_cast<TlsSession*>(SSL_get_ex_data(ssl, SessionIndex()));
   if (session->error_.fault == TlsFault::kNone) {
     session->error_ = DescribeVerification(*context, session->wanted_name_);
@@ -125,9 +124,7 @@ int TlsSession::OnVerified(int is_good, X509_STORE_CTX* context) {
   return 0;
 }
 
-bool TlsSession::Begin() {
-  return context_->is_server() ? !has_failed_ : Open() && Step();
-}
+bool TlsSession::Begin() { return context_->is_server() ? !has_failed_ : Open() && Step(); }
 
 // One step of the handshake, as far as what has come allows.
 bool TlsSession::Step() {
@@ -199,7 +196,8 @@ void TlsSession::End() {
   ERR_clear_error();
 }
 
-// Without close_notify between two records is no error, as in Go: HTTP knows itself what is missing.
+// Without close_notify between two records is no error, as in Go: HTTP knows itself what is
+// missing.
 bool TlsSession::NoteEnd() {
   if (!is_established_) {
     error_ = {TlsFault::kBroken, "the peer ended the connection during the handshake"};

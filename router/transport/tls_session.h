@@ -1,4 +1,5 @@
-// TlsSession: TLS of one connection between bytes in memory: ciphertext in, plaintext out, and back.
+// TlsSession: TLS of one connection between bytes in memory: ciphertext in, plaintext out, and
+// back.
 //
 // It does no I/O: whoever owns it moves what is in unsent() to the peer after every call.
 // Thread safety: its worker only.

@@ -104,8 +104,7 @@ Transport::Outcome Transport::ReadTls(std::span<std::uint8_t> buffer) {
   if (outcome.status == Status::kBlocked) return outcome;
   if (outcome.status != Status::kOk) return EndTls(outcome);
   std::size_t size = 0;
-  const bool is_good =
-      tls_->Receive(buffer.last(cipher_max).first(outcome.size), plain, &size);
+  const bool is_good = tls_->Receive(buffer.last(cipher_max).first(outcome.size), plain, &size);
   if (!is_established_ && (tls_->is_established() || !is_good)) slot_.Release();
   is_established_ = tls_->is_established();
   const Status flushed = Flush();  // the next step of the handshake, or the alert
@@ -167,8 +166,8 @@ Transport::Status Transport::Flush() {
 int Transport::SendUnsent() {
   while (!tls_->unsent().empty()) {
     const std::span<const std::uint8_t> unsent = tls_->unsent();
-    const ssize_t sent = ::send(socket_.native_handle(), unsent.data(), unsent.size(),
-                                MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent =
+        ::send(socket_.native_handle(), unsent.data(), unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) return errno;
     tls_->MarkSent(static_cast<std::size_t>(sent));

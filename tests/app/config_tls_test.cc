@@ -31,14 +31,14 @@ constexpr std::string_view kPlain = "tls: {insecure: true}";
 // Scenario: every key of a receiver's block and of an exporter's.
 // Guarantees: each arrives in its own field.
 TEST(ConfigTlsTest, EveryKeyIsRead) {
-  const Config config =
-      Read("tls: {cert_file: /c, key_file: /k, client_ca_file: /ca, client_ca_file_reload: true, "
-           "min_version: '1.3', max_version: 1.3, reload_interval: 1h, "
-           "include_system_ca_certs_pool: true, include_insecure_cipher_suites: false, "
-           "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384], curve_preferences: [P384]}",
-           "tls: {insecure: false, insecure_skip_verify: false, server_name_override: n, "
-           "ca_file: /ca, cert_pem: CERT, key_pem: KEY, max_version: 1.2, "
-           "include_system_ca_certs_pool: true}");
+  const Config config = Read(
+      "tls: {cert_file: /c, key_file: /k, client_ca_file: /ca, client_ca_file_reload: true, "
+      "min_version: '1.3', max_version: 1.3, reload_interval: 1h, "
+      "include_system_ca_certs_pool: true, include_insecure_cipher_suites: false, "
+      "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384], curve_preferences: [P384]}",
+      "tls: {insecure: false, insecure_skip_verify: false, server_name_override: n, "
+      "ca_file: /ca, cert_pem: CERT, key_pem: KEY, max_version: 1.2, "
+      "include_system_ca_certs_pool: true}");
   TlsSettings server;
   server.cert_file = "/c";
   server.key_file = "/k";
@@ -132,9 +132,10 @@ TEST(ConfigTlsTest, EveryFaultIsRefused) {
 // Scenario: keys that are accepted but deserve a word.
 // Guarantees: a warning each, and the file is valid.
 TEST(ConfigTlsTest, Warnings) {
-  const std::string file = With("tls: {cert_file: c, key_file: k, ca_file: x, "
-                                "curve_preferences: [X25519MLKEM768, X25519]}",
-                                "tls: {insecure_skip_verify: true}");
+  const std::string file = With(
+      "tls: {cert_file: c, key_file: k, ca_file: x, "
+      "curve_preferences: [X25519MLKEM768, X25519]}",
+      "tls: {insecure_skip_verify: true}");
   const ConfigReport report = ReadText(file);
   ASSERT_EQ(Texts(report.faults), "");
   const std::string warnings = Texts(report.warnings);

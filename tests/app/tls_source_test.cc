@@ -58,7 +58,8 @@ TEST_F(TlsSourceTest, EveryFaultOfAFileIsNamed) {
   const std::string key = settings_.key_file;
   Put("tls.key", ca_.Sign({}).key_pem);
   EXPECT_EQ(LoadError(), "k: key_file " + key + ": does not belong to the certificate in " + cert);
-  Put("tls.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n");
+  Put("tls.key",
+      "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n");
   EXPECT_THAT(LoadError(), HasSubstr("k: key_file " + key + ": "));
   Put("tls.key", "none");
   EXPECT_THAT(LoadError(), HasSubstr(key + ": has no private key in PEM form"));

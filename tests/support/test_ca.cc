@@ -48,8 +48,10 @@ X509* NewCertificate(const CertificateOptions& options, EVP_PKEY* key) {
   std::uint64_t serial = 0;
   Check(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) == 1, "RAND_bytes");
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial >> 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), std::chrono::seconds(options.valid_from).count());
-  X509_gmtime_adj(X509_getm_notAfter(certificate), std::chrono::seconds(options.valid_until).count());
+  X509_gmtime_adj(X509_getm_notBefore(certificate),
+                  std::chrono::seconds(options.valid_from).count());
+  X509_gmtime_adj(X509_getm_notAfter(certificate),
+                  std::chrono::seconds(options.valid_until).count());
   X509_set_pubkey(certificate, key);
   X509_NAME* name = X509_get_subject_name(certificate);
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
@@ -89,9 +91,8 @@ void TestCa::Deleter::operator()(X509* certificate) const { X509_free(certificat
 void TestCa::Deleter::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 
 TestCa::TestCa(const std::string& common_name) : key_(NewKey(0)) {
-  certificate_.reset(
-      NewCertificate({.common_name = common_name, .valid_until = std::chrono::hours(24 * 365)},
-                     key_.get()));
+  certificate_.reset(NewCertificate(
+      {.common_name = common_name, .valid_until = std::chrono::hours(24 * 365)}, key_.get()));
   AddExtension(certificate_.get(), NID_basic_constraints, "critical,CA:TRUE");
   AddExtension(certificate_.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
   Check(X509_sign(certificate_.get(), key_.get(), EVP_sha256()) > 0, "X509_sign");

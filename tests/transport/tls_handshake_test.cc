@@ -14,8 +14,8 @@ TEST_F(TlsTest, A24TwoSidesAgree) {
   for (const TlsVersion version : {TlsVersion::k12, TlsVersion::k13}) {
     for (const int rsa_bits : {0, 2048}) {
       for (const std::string name : {kName, "10.1.2.3", "::1"}) {
-        TlsSettings serving = Serving(
-            {.names = {kName}, .addresses = {"10.1.2.3", "::1"}, .rsa_bits = rsa_bits});
+        TlsSettings serving =
+            Serving({.names = {kName}, .addresses = {"10.1.2.3", "::1"}, .rsa_bits = rsa_bits});
         serving.max_version = version;
         Connect(serving, Trusting(), name);
         client_->Send("hello");
@@ -174,8 +174,8 @@ TEST_F(TlsTest, AClientWithoutAlpn) {
 TEST_F(TlsTest, PlaintextToATlsPort) {
   for (const std::string text : {"GET / HTTP/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}) {
     auto [left, right] = test::ConnectedSockets(loop_);
-    server_ =
-        PlainChannel::Start(loop_, Transport(std::move(right), TlsAccept{Server(Serving()), gate_}));
+    server_ = PlainChannel::Start(loop_,
+                                  Transport(std::move(right), TlsAccept{Server(Serving()), gate_}));
     client_ = PlainChannel::Start(loop_, Transport(std::move(left)));
     client_->Send(text);
     ASSERT_TRUE(Until([&] { return server_->end.has_value(); }));

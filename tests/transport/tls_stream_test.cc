@@ -38,7 +38,8 @@ TEST_F(TlsStreamTest, LargeBodiesBothWaysThroughSmallSockets) {
   server_->Send("HEAD");
   server_->SendBody(MakeBody(right));
   ASSERT_TRUE(Until([&] {
-    return server_->received.size() == left.size() + 4 && client_->received.size() == right.size() + 4;
+    return server_->received.size() == left.size() + 4 &&
+           client_->received.size() == right.size() + 4;
   }));
   EXPECT_TRUE(server_->received == "head" + left);
   EXPECT_TRUE(client_->received == "HEAD" + right);
@@ -96,8 +97,8 @@ TEST_F(TlsStreamTest, CiphertextInSinglePieces) {
 TEST_F(TlsStreamTest, TheEndOfAStream) {
   for (const int cut : {0, 1, 2}) {
     auto [left, right] = test::ConnectedSockets(loop_);
-    server_ =
-        PlainChannel::Start(loop_, Transport(std::move(right), TlsAccept{Server(Serving()), gate_}));
+    server_ = PlainChannel::Start(loop_,
+                                  Transport(std::move(right), TlsAccept{Server(Serving()), gate_}));
     TlsSession client(Client(Trusting()), kName);
     const auto raw = PlainChannel::Start(loop_, Transport(std::move(left)));
     const auto flush = [&](std::size_t less) {
@@ -111,8 +112,8 @@ TEST_F(TlsStreamTest, TheEndOfAStream) {
     ASSERT_TRUE(Until([&] {
       const std::string bytes = std::exchange(raw->received, "");
       std::size_t size = 0;
-      EXPECT_TRUE(client.Receive({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
-                                 plain, &size));
+      EXPECT_TRUE(client.Receive(
+          {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, plain, &size));
       return client.is_established();
     }));
     ASSERT_TRUE(client.Encrypt(std::span(plain).first(1000)));
