@@ -24,9 +24,10 @@ inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to th
 
 // TLS handshakes of one worker's clients: under way at once, each some 50 KiB …
 inline constexpr std::size_t kHandshakesMax = 256;
-// … and the part of its time that they may take while it is at least so busy.
-inline constexpr double kHandshakeShare = 0.1;
-inline constexpr double kHandshakeBusyLoad = 0.5;
+// … the part of its time that they may take, and the part while everything else makes it so busy.
+inline constexpr double kHandshakeShare = 0.5;
+inline constexpr double kHandshakeBusyShare = 0.1;
+inline constexpr double kHandshakeBusyLoad = 0.3;
 // HTTP/1 only.
 inline constexpr std::size_t kRequestLineBytesMax = 8 * 1024;
 inline constexpr std::size_t kRequestFieldsMax = 200;

@@ -5,9 +5,9 @@
 
 namespace router {
 
-void HandshakeGate::Slot::Release() {
+void HandshakeGate::Slot::Release(bool is_completed) {
   if (!std::exchange(is_held_, false)) return;
-  if (const auto gate = gate_.lock()) gate->Leave();
+  if (const auto gate = gate_.lock()) gate->Leave(is_completed);
 }
 
 void HandshakeGate::Enter(Channel& channel) {
@@ -16,7 +16,8 @@ void HandshakeGate::Enter(Channel& channel) {
   Schedule();
 }
 
-void HandshakeGate::Leave() {
+void HandshakeGate::Leave(bool is_completed) {
+  (is_completed ? completed_ : failed_).Add();
   --under_way_;
   Schedule();
 }
@@ -50,13 +51,24 @@ void HandshakeGate::Step() {
   const std::shared_ptr<Channel> channel = TakeNext();
   if (channel == nullptr) return;
   const TimePoint began = Clock::now();
+  is_posted_ = true;  // what ends in this step schedules nothing before the pause is known
   RunStep(*channel);
-  if (loop_.load() >= kHandshakeBusyLoad) {
-    const TimePoint ended = Clock::now();
-    next_at_ =
-        ended + std::chrono::duration_cast<Duration>((ended - began) * (1 / kHandshakeShare - 1));
-  }
+  is_posted_ = false;
+  Pause(began, Clock::now());
   Schedule();
+}
+
+// What the loop is busy with is partly the handshakes themselves: that part is no reason to wait.
+void HandshakeGate::Pause(TimePoint began, TimePoint ended) {
+  spent_ += ended - began;
+  if (const Duration age = ended - window_since_; age >= kWindow) {
+    own_load_ = std::chrono::duration<double>(spent_) / std::chrono::duration<double>(age);
+    window_since_ = ended;
+    spent_ = {};
+  }
+  const bool is_busy = loop_.load() - own_load_ >= kHandshakeBusyLoad;
+  const double share = is_busy ? kHandshakeBusyShare : kHandshakeShare;
+  next_at_ = ended + std::chrono::duration_cast<Duration>((ended - began) * (1 / share - 1));
 }
 
 void HandshakeGate::RunStep(Channel& channel) {
@@ -65,12 +77,7 @@ void HandshakeGate::RunStep(Channel& channel) {
     channel.transport_.Hold(Slot(weak_from_this()));
   }
   channel.Read();
-  if (!channel.is_open()) {
-    failed_.Add();
-    return;
-  }
-  if (channel.is_established()) completed_.Add();
-  channel.WaitReadable();
+  if (channel.is_open()) channel.WaitReadable();
 }
 
 }  // namespace router

@@ -1,8 +1,9 @@
 // HandshakeGate: where the TLS handshakes of one worker's clients wait for their turn.
 //
 // A step of a handshake costs as much as hundreds of requests. So only one is taken between two
-// looks at everything else, none costs a busy worker more than kHandshakeShare of its time, and no
-// more than kHandshakesMax are under way at once; the others wait with what they have sent still in
+// looks at everything else, all together take no more than kHandshakeShare of the worker's time, or
+// kHandshakeBusyShare while it has much else to do, and no more than kHandshakesMax are under way at
+// once; the others wait with what they have sent still in
 // the kernel. Those under way come before those that have not begun.
 // Thread safety: its worker only; the counters any thread.
 // Ownership: shared by the server and its transports; refers to channels weakly.
@@ -39,7 +40,8 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
     }
     ~Slot() { Release(); }
     bool is_held() const { return is_held_; }
-    void Release();
+    // `is_completed`: the handshake has ended in a connection.
+    void Release(bool is_completed = false);
 
    private:
     std::weak_ptr<HandshakeGate> gate_;
@@ -59,10 +61,11 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
   const Counter& failed() const { return failed_; }
 
  private:
-  void Leave();
+  void Leave(bool is_completed);
   void Schedule();
   void Step();
   void RunStep(Channel& channel);
+  void Pause(TimePoint began, TimePoint ended);
   std::shared_ptr<Channel> TakeNext();
 
   WorkerLoop& loop_;
@@ -71,6 +74,10 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
   std::size_t under_way_ = 0;
   bool is_posted_ = false;
   TimePoint next_at_{};
+  static constexpr milliseconds kWindow{200};
+  TimePoint window_since_{};
+  Duration spent_{};       // on steps, in this window
+  double own_load_ = 0;    // in the window before
   MemberTimer<HandshakeGate, &HandshakeGate::Schedule> pause_{*this};
   Counter completed_;
   Counter failed_;

@@ -105,7 +105,7 @@ Transport::Outcome Transport::ReadTls(std::span<std::uint8_t> buffer) {
   if (outcome.status != Status::kOk) return EndTls(outcome);
   std::size_t size = 0;
   const bool is_good = tls_->Receive(buffer.last(cipher_max).first(outcome.size), plain, &size);
-  if (!is_established_ && (tls_->is_established() || !is_good)) slot_.Release();
+  if (!is_established_ && (tls_->is_established() || !is_good)) slot_.Release(is_good);
   is_established_ = tls_->is_established();
   const Status flushed = Flush();  // the next step of the handshake, or the alert
   if (!is_good) return FailTls();

@@ -36,6 +36,8 @@ class PlainChannel final : public Channel {
     body_ = std::move(body);
     MarkDirty();
   }
+  void AnnounceShutDown() override {}
+  void ShutDown() override {}
   using Channel::is_established;
 
   std::string received;

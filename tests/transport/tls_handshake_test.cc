@@ -234,6 +234,8 @@ TEST_F(TlsTest, A25HandshakesUnderWayAreBounded) {
   kept[0]->Close("gone");
   EXPECT_TRUE(Until([&] { return server_->received == "x"; }));
   for (const auto& channel : kept) channel->Close("done");
+  EXPECT_EQ(gate_->completed().Value(), 1U);
+  EXPECT_EQ(gate_->failed().Value(), kHandshakesMax) << "those that were never finished";
 }
 
 }  // namespace
