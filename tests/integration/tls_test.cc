@@ -5,6 +5,8 @@
 #include <openssl/ssl.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -67,6 +69,40 @@ class HandshakeFlood {
 using std::chrono::hours;
 using std::chrono::seconds;
 using testing::HasSubstr;
+
+// One POST of spans over HTTP/1.1 and TLS; `alpn` as on the wire, or empty. Returns what was agreed
+// on and the first line of the answer; nothing when there is no connection.
+std::string PostOverTls(const std::string& endpoint, const std::string& alpn,
+                        const std::string& body) {
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  if (!alpn.empty()) {
+    SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(alpn.data()),
+                            static_cast<unsigned>(alpn.size()));
+  }
+  BIO* connection = BIO_new_ssl_connect(context);
+  BIO_set_conn_hostname(connection, endpoint.c_str());
+  std::string answer;
+  if (BIO_do_handshake(connection) == 1) {
+    SSL* ssl = nullptr;
+    BIO_get_ssl(connection, &ssl);
+    const unsigned char* chosen = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl, &chosen, &size);
+    answer = std::string(reinterpret_cast<const char*>(chosen), size) + " ";
+    const std::string request =
+        "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+        "Connection: close\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body;
+    BIO_write(connection, request.data(), static_cast<int>(request.size()));
+    std::array<char, 4096> buffer;
+    const int got = BIO_read(connection, buffer.data(), buffer.size());
+    const std::string text(buffer.data(), static_cast<std::size_t>(std::max(got, 0)));
+    answer += text.substr(0, text.find("\r\n"));
+  }
+  BIO_free_all(connection);
+  SSL_CTX_free(context);
+  return answer;
+}
 
 class TlsTest : public testing::Test {
  protected:
@@ -214,6 +250,29 @@ TEST_F(TlsTest, H02AWrongBackendSeesNoSpan) {
               0)
         << one.text;
   }
+}
+
+// Scenario: OTLP/HTTP over TLS: a client that wants http/1.1, one without ALPN, one that speaks
+// something else, one in plaintext; the gRPC port beside it in plaintext.
+// Guarantees: the first two are served, over the certificate of that port; each port has TLS of its
+// own.
+TEST_F(TlsTest, OtlpOverHttps) {
+  const auto backend = GrpcBackend::Start({}).value();
+  const std::string endpoint = "127.0.0.1:" + std::to_string(PickFreePorts(1)->front());
+  RunningRouter router({.backends = {backend->endpoint()},
+                        // Closes the block of gRPC; the fixture closes that of HTTP.
+                        .grpc_settings = "transport: tcp}, http: {endpoint: \"" + endpoint +
+                                         "\", tls: {" + Pair("server") + "}"});
+  const std::string body = RequestFor({1}).SerializeAsString();
+  EXPECT_EQ(PostOverTls(endpoint, "\x08http/1.1", body), "http/1.1 HTTP/1.1 200 OK");
+  EXPECT_EQ(PostOverTls(endpoint, "", body), " HTTP/1.1 200 OK");
+  EXPECT_EQ(PostOverTls(endpoint, "\x06spdy/3", body), "");
+  EXPECT_EQ(PostOverTls(router.endpoint(), "", body), "") << "plaintext there";
+  EXPECT_GE(backend->request_count(), 1U);
+  GrpcClient client(router.endpoint());
+  EXPECT_TRUE(Works(client));
+  EXPECT_FALSE(HttpGet("127.0.0.1", static_cast<std::uint16_t>(std::stoi(endpoint.substr(10))),
+                       "/v1/traces", seconds(5)));
 }
 
 // Scenario: the name that the configuration sets; no verification at all.
