@@ -19,7 +19,7 @@ constexpr int kSkippedDepthMax = 2 * JsonPath::kMessageDepthMax;  // an array an
 // The token of a value, which is over then. What begins an object or array is for the caller to
 // refuse.
 std::string_view TakeScalar(ondemand::value& value) {
-  const std::string_view token = Trimmed(value.raw_json_token());
+  const std::string_view token = TrimmedToken(value.raw_json_token());
   // Left alone, a string with a colon behind it would pass for a name when simdjson skips it.
   if (token.starts_with('"')) (void)value.get_raw_json_string().error();
   return token;
@@ -100,7 +100,7 @@ bool JsonRequest::WriteFields(JsonMessage message, Object& object) {
     const std::uint32_t bit = 1u << (field - fields.data());
     if ((seen & bit) != 0) return Fail(name, "is there twice; send it once");
     seen |= bit;
-    const std::string_view token = Trimmed(value.raw_json_token());
+    const std::string_view token = TrimmedToken(value.raw_json_token());
     if (token == "null") continue;
     if (IsOneof(message)) {
       if (has_member) return Fail(name, "is a second value beside another; send one value only");
@@ -166,7 +166,7 @@ bool JsonRequest::SkipName(std::string_view name) {
 }
 
 bool JsonRequest::Skip(Value& value, int depth) {
-  const std::string_view token = Trimmed(value.raw_json_token());
+  const std::string_view token = TrimmedToken(value.raw_json_token());
   const char first = token.empty() ? '\0' : token.front();
   if (first == '"') {
     TakeScalar(value);

@@ -2,7 +2,7 @@
 
 namespace router {
 
-std::string_view Trimmed(std::string_view token) {
+std::string_view TrimmedToken(std::string_view token) {
   while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
   return token;
 }

@@ -9,7 +9,7 @@
 namespace router {
 
 // Without the white space behind it.
-std::string_view Trimmed(std::string_view token);
+std::string_view TrimmedToken(std::string_view token);
 
 // Is it a whole string?
 bool IsQuoted(std::string_view token);
