@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "router/base/clock.h"
+#include "tests/integration/load.h"
 #include "tests/integration/requests.h"
 #include "tests/integration/router_test_fixture.h"
 #include "tests/support/http1_client.h"
@@ -34,7 +36,7 @@ std::optional<Http1Answer> Ask(Http1Client& client, std::string_view request) {
 }
 
 // Clients of HTTP/1.1, each a thread with one connection at a time, which goes on to the next port
-// when it is told to close, or finds itself closed before it has sent anything.
+// after some calls, when it is told to close, or finds itself closed before it has sent anything.
 class HttpLoad {
  public:
   HttpLoad(std::vector<std::uint16_t> ports, std::size_t clients) : ports_(std::move(ports)) {
@@ -57,7 +59,7 @@ class HttpLoad {
     std::size_t at = index;
     while (!is_stopped_) {
       Http1Client client(ports_[at++ % ports_.size()]);
-      while (!is_stopped_) {
+      for (int i = 0; i < kCallsPerConnection && !is_stopped_; ++i) {
         client.Pump();
         if (!client.is_open()) break;  // nothing of ours was lost by it
         if (!Call(client, index)) break;
@@ -80,6 +82,8 @@ class HttpLoad {
     }
     return false;
   }
+
+  static constexpr int kCallsPerConnection = 25;  // so that they find a router that is back
 
   const std::vector<std::uint16_t> ports_;
   std::atomic<bool> is_stopped_{false};
@@ -127,8 +131,9 @@ TEST(HttpTest, Fm33RollingRestartsLoseNothing) {
 // Guarantees: it serves, says so when it starts, and has no gRPC port.
 TEST(HttpTest, AReceiverOfHttpAlone) {
   const auto backend = GrpcBackend::Start({}).value();
-  RunningRouter::Options options{.backends = {backend->endpoint()}, .has_grpc = false};
-  RunningRouter router(options);
+  RunningRouter router({.backends = {backend->endpoint()},
+                        .has_grpc = false,
+                        .spanring_settings = "drain: {delay: 0s}"});
   Http1Client client(router.http_port());
   const auto request = RequestFor({1, 2, 3}).SerializeAsString();
   const auto answer = Ask(client, PostTraces(request));
