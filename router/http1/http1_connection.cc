@@ -187,6 +187,8 @@ void Http1Connection::Keep(std::span<const std::uint8_t> bytes) {
   if (kept_.Append(bytes)) return;
   if (state_ == State::kAnswering) {
     is_closing_ = true;  // told to the client with the answer at hand
+  } else if (state_ == State::kBody && !is_answered_) {
+    Fault({503, "the memory budget is full"});
   } else {
     Close("no memory for what it sent ahead");
   }

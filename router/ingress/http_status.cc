@@ -50,6 +50,8 @@ GrpcCode GrpcCodeOfHttpStatus(int status) {
       return GrpcCode::kDeadlineExceeded;
     case 413:
       return GrpcCode::kResourceExhausted;
+    case 503:
+      return GrpcCode::kUnavailable;
     default:
       return GrpcCode::kInvalidArgument;
   }

@@ -94,6 +94,8 @@ void HttpStream::OnRequestEnd() {
 void HttpStream::OnFault(int status, std::string_view why) {
   if (!is_counted_) {
     Fail(status, why);
+  } else if (status == 503) {
+    intake_.EndEarly(intake_.NoMemory());
   } else if (status == 504) {
     intake_.EndEarly(Expiry(std::string(why)));
   } else {

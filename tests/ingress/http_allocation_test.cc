@@ -1,0 +1,65 @@
+// Replaces the global operator new of this test program to count its calls.
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "tests/ingress/http_fixture.h"
+
+namespace {
+thread_local std::size_t allocations = 0;
+}  // namespace
+
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace router::test {
+namespace {
+
+class HttpAllocationTest : public HttpIngressTest {
+ protected:
+  // What the server allocates for one request on a connection that has had some.
+  std::size_t CountOne(Http1Client& client, int spans) {
+    const std::string request =
+        PostTraces(RequestOf(std::vector<std::string>(static_cast<std::size_t>(spans), Id())));
+    std::size_t counted = 0;
+    for (int round = 0; round < 3; ++round) {
+      const std::size_t answers = client.answers().size();
+      client.Send(request);
+      counted = 0;
+      for (int turn = 0; turn < 10'000 && client.answers().size() == answers; ++turn) {
+        client.Pump();
+        const std::size_t before = allocations;
+        loop_.Turn(false);
+        counted += allocations - before;
+      }
+      EXPECT_EQ(client.answers().size(), answers + 1);
+    }
+    return counted;
+  }
+  static std::string Id() { return std::string(16, 'i'); }
+};
+
+// Scenario: requests of 10 and of 1000 spans on one connection, refused because there is no
+// backend. Guarantees: reading a request and answering it allocates the same for both, and little.
+TEST_F(HttpAllocationTest, PerRequestAndNotPerByte) {
+  SetUpHttp();
+  Http1Client& client = NewHttpClient();
+  CountOne(client, 1000);  // the scratch grows
+  const std::size_t for_small = CountOne(client, 10);
+  const std::size_t for_large = CountOne(client, 1000);
+  EXPECT_EQ(for_small, for_large);
+  EXPECT_GT(for_small, 0u) << "the counter does not count";
+  EXPECT_LE(for_small, 25u);
+}
+
+}  // namespace
+}  // namespace router::test
