@@ -133,6 +133,7 @@ void Http1Connection::BeginRequest(bool has_more_bytes) {
   handler_->OnHeadersEnd();
   if (is_answered_) return;
   if (!head.has_framing() && head.method == "POST") {
+    is_closing_ = true;  // a body may follow all the same: nothing behind this is a request
     handler_->OnFault(411, "a POST needs Content-Length or Transfer-Encoding: chunked");
   } else {
     WriteContinue();

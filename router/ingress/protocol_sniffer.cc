@@ -25,6 +25,11 @@ std::shared_ptr<ProtocolSniffer> ProtocolSniffer::Start(WorkerLoop& loop, Transp
 }
 
 void ProtocolSniffer::OnBytes(std::span<const std::uint8_t> bytes) {
+  if (const std::string_view agreed = agreed_protocol(); !agreed.empty()) {
+    timer_.Cancel();
+    acceptor_.OnProtocol(*this, agreed == "h2", TakeTransport(), bytes);
+    return;
+  }
   std::span<const std::uint8_t> all = bytes;
   if (!first_.empty()) {
     first_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());

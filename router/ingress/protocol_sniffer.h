@@ -1,5 +1,5 @@
 // ProtocolSniffer: a new connection on the port of OTLP/HTTP, until its first bytes say whether it
-// speaks HTTP/1.1 or HTTP/2 (with prior knowledge, or chosen in a TLS handshake).
+// speaks HTTP/1.1 or HTTP/2. What a TLS handshake has agreed on (ALPN) is believed.
 //
 // The preface of HTTP/2 is a request line that no client of HTTP/1 sends. As soon as a byte
 // differs, or the preface is complete, transport and bytes go to the connection of that version.

@@ -61,6 +61,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   OutQueue& out() { return out_; }
   const OutQueue& out() const { return out_; }
   bool is_established() const { return transport_.is_established(); }
+  // What ALPN has agreed on; empty: nothing.
+  std::string_view agreed_protocol() const { return transport_.protocol(); }
 
   // Bytes have come; they are gone after the call.
   virtual void OnBytes(std::span<const std::uint8_t> bytes) = 0;

@@ -231,6 +231,7 @@ TEST_F(HttpStreamTest, BrokenFramingHasAStatusToo) {
   const Http1Answer without_length = AskHttp(
       "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\n\r\n");
   EXPECT_EQ(without_length.status, 411);
+  EXPECT_EQ(without_length.Header("connection"), "close") << "a body may follow all the same";
   StatusIn(without_length);
   const Http1Answer bad_chunk = AskHttp(
       "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\n"
