@@ -258,11 +258,9 @@ TEST_F(TlsTest, H02AWrongBackendSeesNoSpan) {
 // own.
 TEST_F(TlsTest, OtlpOverHttps) {
   const auto backend = GrpcBackend::Start({}).value();
-  const std::string endpoint = "127.0.0.1:" + std::to_string(PickFreePorts(1)->front());
-  RunningRouter router({.backends = {backend->endpoint()},
-                        // Closes the block of gRPC; the fixture closes that of HTTP.
-                        .grpc_settings = "transport: tcp}, http: {endpoint: \"" + endpoint +
-                                         "\", tls: {" + Pair("server") + "}"});
+  RunningRouter router(
+      {.backends = {backend->endpoint()}, .http_settings = "tls: {" + Pair("server") + "}"});
+  const std::string endpoint = "127.0.0.1:" + std::to_string(router.http_port());
   const std::string body = RequestFor({1}).SerializeAsString();
   EXPECT_EQ(PostOverTls(endpoint, "\x08http/1.1", body), "http/1.1 HTTP/1.1 200 OK");
   EXPECT_EQ(PostOverTls(endpoint, "", body), " HTTP/1.1 200 OK");
@@ -271,8 +269,7 @@ TEST_F(TlsTest, OtlpOverHttps) {
   EXPECT_GE(backend->request_count(), 1U);
   GrpcClient client(router.endpoint());
   EXPECT_TRUE(Works(client));
-  EXPECT_FALSE(HttpGet("127.0.0.1", static_cast<std::uint16_t>(std::stoi(endpoint.substr(10))),
-                       "/v1/traces", seconds(5)));
+  EXPECT_FALSE(HttpGet("127.0.0.1", router.http_port(), "/v1/traces", seconds(5)));
 }
 
 // Scenario: the name that the configuration sets; no verification at all.
