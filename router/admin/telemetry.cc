@@ -342,6 +342,9 @@ std::string RenderMetrics(const Telemetry& telemetry, TimePoint now) {
   AddColumn(page, telemetry, "spans", &Ledger::spans);
   page.Counter("spanring_received_bytes_total", "Bodies received, after decompression",
                Sum(telemetry, [](const Ledger& ledger) { return ledger.received_bytes.Value(); }));
+  page.Counter("spanring_received_http_requests_total",
+               "Received over OTLP/HTTP, of all requests received",
+               Sum(telemetry, [](const Ledger& ledger) { return ledger.http_requests.Value(); }));
   page.Counter("spanring_shards_total", "Parts that requests were split into",
                Sum(telemetry, [](const Ledger& ledger) { return ledger.shards.Value(); }));
   page.Counter(

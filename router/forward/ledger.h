@@ -61,6 +61,7 @@ struct LedgerColumn {
 struct Ledger {
   LedgerColumn requests;
   LedgerColumn spans;
+  Counter http_requests;      // of the requests received, those over OTLP/HTTP
   Counter shards;             // parts that requests were split into
   Counter failover_spans;     // sent to a successor because their owner was DOWN
   Counter rerouted_spans;     // of failed shards, routed anew because the ring or a backend's state

@@ -68,6 +68,7 @@ void HttpStream::OnHeadersEnd() {
 void HttpStream::BeginExport() {
   is_counted_ = true;
   intake_.Count();
+  context_.forwarder.ledger().http_requests.Add();
   if (head_.type == Type::kGrpc) {
     Reject(415, "this port speaks OTLP over HTTP; gRPC has a port of its own, by default 4317");
     return;

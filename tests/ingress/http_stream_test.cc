@@ -45,6 +45,7 @@ TEST_F(HttpStreamTest, RequestsReachTheBackends) {
   }
   EXPECT_EQ(ledger_.spans.forwarded.Value(), 12u);
   EXPECT_EQ(ledger_.requests.forwarded.Value(), 3u);
+  EXPECT_EQ(ledger_.http_requests.Value(), 3u);
 }
 
 // Scenario: content types with parameters, other case and spaces; a query behind the path.
@@ -307,7 +308,6 @@ TEST(HttpStatusTest, RetryableExactlyWhenTheVerdictIs) {
 // Scenario: backends that refuse for good, that throttle, and that fail.
 // Guarantees: section 8: 400 of INVALID_ARGUMENT; 429 with the backend's delay; 503.
 TEST_F(HttpStreamTest, BackendsVerdictsBecomeStatusCodes) {
-  options_.deadline.default_timeout = milliseconds(300);
   SetUpHttp(1);
   const std::string request = PostTraces(RequestOf({Trace('a')}));
   backends_[0]->AnswerBy(Status(GrpcCode::kInvalidArgument));
