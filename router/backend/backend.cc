@@ -85,8 +85,23 @@ void Backend::SetOptions(std::shared_ptr<const BackendOptions> options) {
   const bool is_other_kind = (options_->tls == nullptr) != (options->tls == nullptr);
   options_ = std::move(options);
   MakeFields();
-  if (is_other_kind && state() == BackendState::kReady) OnConnectionDraining();
+  if (is_other_kind) ReplaceOtherKind();
   SendWaiting();
+}
+
+// One that is not ready yet must not become so: nothing may be sent to it.
+void Backend::ReplaceOtherKind() {
+  if (state() == BackendState::kReady) {
+    OnConnectionDraining();
+    return;
+  }
+  const bool is_connecting = state() == BackendState::kConnecting || state() == BackendState::kDown;
+  if (connection_ == nullptr || !is_connecting) return;
+  const auto old = std::move(connection_);
+  connection_.reset();
+  old->Abandon();
+  old->Close("TLS was switched on or off");
+  Connect();
 }
 
 Backend::~Backend() {

@@ -105,6 +105,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   static constexpr std::uint32_t kRetryShare = 5;
 
   void MakeFields();
+  void ReplaceOtherKind();
   const std::string& Authority() const;
   void TransitionTo(BackendState state);
   void Report(bool is_ready);

@@ -55,7 +55,7 @@ void Connection::AnnounceShutDown() {
 
 void Connection::ShutDown() {
   if (!is_open()) return;
-  if (session_ == nullptr) {
+  if (session_ == nullptr || !is_established()) {
     Close("it has never said anything");
     return;
   }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -45,6 +46,47 @@ TEST_F(BackendTest, RefusedConnectionFailsAttemptsAtOnceAndComesBack) {
   EXPECT_GE(backend_->metrics()->connect_failures.Value(), 1U);
   EXPECT_EQ(backend_->metrics()->connects.Value(), 1U);
   peer->Close();
+}
+
+// Scenario: TLS is switched on while a plaintext connection has been opened and its peer has not
+// said anything yet; then the backend is retired in the middle of the handshake.
+// Guarantees: H-02: that connection never becomes ready, a new one speaks TLS; retiring waits for
+// nobody.
+TEST_F(BackendTest, H02SwitchingTlsOnReplacesWhatIsNotReady) {
+  using boost::asio::ip::tcp;
+  tcp::acceptor listener(loop_.io(), {boost::asio::ip::address_v4::loopback(), 0});
+  address_ = listener.local_endpoint();
+  Open();
+  std::vector<std::shared_ptr<tcp::socket>> peers;
+  std::vector<std::string> heard;
+  const auto accept_and_read = [&] {
+    const auto peer = std::make_shared<tcp::socket>(loop_.io());
+    peers.push_back(peer);
+    bool has_read = false;
+    std::array<char, 4096> buffer;
+    listener.async_accept(*peer, [&](const boost::system::error_code& error) {
+      if (error) return;
+      peer->async_read_some(boost::asio::buffer(buffer),
+                            [&](const boost::system::error_code&, std::size_t size) {
+                              heard.emplace_back(buffer.data(), size);
+                              has_read = true;
+                            });
+    });
+    ASSERT_TRUE(Until([&] { return has_read; }));
+  };
+  accept_and_read();
+  EXPECT_TRUE(heard[0].starts_with("PRI * HTTP/2.0"));
+  BackendOptions secure = options_;
+  TlsSettings settings;
+  settings.skip_verify = true;
+  secure.tls = TlsContext::NewClient(settings).value();
+  backend_->SetOptions(std::make_shared<const BackendOptions>(secure));
+  accept_and_read();
+  EXPECT_EQ(heard[1][0], 0x16) << "a TLS handshake";
+  boost::system::error_code error;
+  std::array<char, 1> byte;
+  while (!error) peers[0]->read_some(boost::asio::buffer(byte), error);
+  EXPECT_TRUE(error == boost::asio::error::eof || error == boost::asio::error::connection_reset);
 }
 
 // Scenario: six refused connects in a row.
