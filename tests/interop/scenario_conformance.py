@@ -116,12 +116,13 @@ def _ask_preflight(front, checks):
              f"origin: {origin}", "--header", "access-control-request-method: POST", "--header",
              "access-control-request-headers: content-type,x-page", f"http://{front.http_endpoint}/v1/traces"],
             capture_output=True, text=True)
-        return dict(re.findall(r"(?m)^([A-Za-z-]+): (.*?)\r?$", done.stdout.lower())), done.stdout.splitlines()[:1]
+        return dict(re.findall(r"(?m)^([A-Za-z-]+): (.*?)\r?$", done.stdout.lower())), done.stdout.partition("\r\n")[0]
 
     headers, status = ask(PAGE)
     allowed = {h.strip() for h in headers.get("access-control-allow-headers", "").split(",")}
     checks.that("preflight of a listed origin", headers.get("access-control-allow-origin") == PAGE
                 and "post" in headers.get("access-control-allow-methods", "") and {"content-type", "x-page"} <= allowed,
-                f"{status} {headers}")
+                f"{status}, allowed headers: {', '.join(sorted(allowed))}")
     headers, status = ask("http://elsewhere.test")
-    checks.that("preflight of another origin", "access-control-allow-origin" not in headers, f"{status} {headers}")
+    checks.that("preflight of another origin", status != "" and "access-control-allow-origin" not in headers,
+                f"{status}, nothing allowed")
