@@ -10,6 +10,8 @@ on the same connection, unless that must be closed by then: it has to get one an
 
 import argparse
 import contextlib
+import itertools
+import os
 import pathlib
 import re
 import socket
@@ -154,16 +156,23 @@ def run(address, words):
     return failed == 0 and len(cases) > 0
 
 
+def free_ports(count):
+    """Below those that outgoing connections get, so that none of these takes one before it is listened on."""
+    ports = []
+    for port in itertools.count(10000 + os.getpid() * 101 % 10000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+
+
 @contextlib.contextmanager
 def own_router(binary):
     """A router without backends: requests without spans need none."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        ports = []
-        for _ in range(3):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                ports.append(probe.getsockname()[1])
+        holder.bind(("127.0.0.1", 0))  # a backend that refuses connections
+        ports = free_ports(3)
         config = pathlib.Path(folder) / "router.yaml"
         config.write_text(f"""
 receivers:
