@@ -29,10 +29,10 @@ exporters:
     resolver:
       dns:
         hostname: otelcol-backend
-        port: 4317
+        port: "4317"
 ```
 
-It listens for OTLP/gRPC on `localhost:4317`, answers health checks on `localhost:13133/` and Prometheus on
+It listens for OTLP/gRPC on `localhost:4317` and OTLP/HTTP on `localhost:4318`, answers health checks on `localhost:13133/` and Prometheus on
 `localhost:8888`, and sends to every address of `otelcol-backend`. Longer ones are in [examples](../examples).
 `spanring validate --config FILE` checks a file and starts nothing.
 

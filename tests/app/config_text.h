@@ -27,7 +27,7 @@ inline constexpr std::string_view kMinimal = R"(exporters:
     resolver:
       dns:
         hostname: otelcol-backend
-        port: 4317
+        port: "4317"
 )";
 
 inline ConfigReport ReadText(std::string_view text,
