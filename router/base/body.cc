@@ -6,6 +6,12 @@
 #include <utility>
 
 namespace router {
+namespace {
+
+constexpr std::size_t kFastGrowth = 8;  // while small: few copies for the usual request
+constexpr std::size_t kFastGrowthMax = 1024 * 1024;
+
+}  // namespace
 
 Body::Body(Body&& other) noexcept
     : account_(other.account_),
@@ -34,6 +40,18 @@ bool Body::Reserve(std::size_t capacity) {
   memory_ = std::move(grown);
   capacity_ = capacity;
   return true;
+}
+
+bool Body::AppendArrived(std::span<const std::uint8_t> bytes, std::size_t size_max) {
+  assert(size_ + bytes.size() <= size_max);
+  const std::size_t needed = size_ + bytes.size();
+  if (needed > capacity_) {
+    const std::size_t growth = capacity_ < kFastGrowthMax ? kFastGrowth : 2;
+    const std::size_t wanted =
+        std::min(size_max, std::max({needed, kArrivalBytes, growth * capacity_}));
+    if (!Reserve(wanted) && !Reserve(needed)) return false;
+  }
+  return Append(bytes);
 }
 
 bool Body::Append(std::span<const std::uint8_t> bytes) {

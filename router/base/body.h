@@ -19,6 +19,7 @@ namespace router {
 class Body {
  public:
   static constexpr std::size_t kHeadroomBytes = 5;  // gRPC: 1 flag + 4 length
+  static constexpr std::size_t kArrivalBytes = 64 * 1024;
 
   explicit Body(MemoryAccount& account) : account_(&account) {}
   ~Body() { Reset(); }
@@ -31,6 +32,9 @@ class Body {
   [[nodiscard]] bool Reserve(std::size_t capacity);
   // Appends a copy; grows by doubling, never beyond what is asked or twice the present capacity.
   [[nodiscard]] bool Append(std::span<const std::uint8_t> bytes);
+  // The same for what arrives in pieces: takes kArrivalBytes at first, grows fast while it is
+  // small, and never beyond `size_max`. REQUIRES: size() + bytes.size() <= size_max.
+  [[nodiscard]] bool AppendArrived(std::span<const std::uint8_t> bytes, std::size_t size_max);
   // Declares `size` bytes valid, for writers into data(). REQUIRES: size <= capacity().
   void SetSize(std::size_t size);
   // Frees the memory and gives back the charge.

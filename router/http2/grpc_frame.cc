@@ -1,14 +1,8 @@
 #include "router/http2/grpc_frame.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace router {
-namespace {
-constexpr std::size_t kFirstBytes = 64 * 1024;
-constexpr std::size_t kGrowth = 8;  // while small: few copies for the usual request
-constexpr std::size_t kFastGrowthMax = 1024 * 1024;
-}  // namespace
 
 GrpcMessageReader::Status GrpcMessageReader::Feed(std::span<const std::uint8_t> bytes) {
   if (prefix_size_ < prefix_.size()) {
@@ -21,11 +15,7 @@ GrpcMessageReader::Status GrpcMessageReader::Feed(std::span<const std::uint8_t> 
   }
   if (bytes.empty()) return Status::kOk;
   if (bytes.size() > announced_ - body_.size()) return Status::kSecondMessage;
-  const std::size_t needed = body_.size() + bytes.size();
-  if (needed > body_.capacity() && !MakeRoom(needed)) return Status::kNoMemory;
-  std::memcpy(body_.data() + body_.size(), bytes.data(), bytes.size());
-  body_.SetSize(needed);
-  return Status::kOk;
+  return body_.AppendArrived(bytes, announced_) ? Status::kOk : Status::kNoMemory;
 }
 
 GrpcMessageReader::Status GrpcMessageReader::ReadPrefix() {
@@ -33,13 +23,7 @@ GrpcMessageReader::Status GrpcMessageReader::ReadPrefix() {
   announced_ = std::size_t{prefix_[1]} << 24 | std::size_t{prefix_[2]} << 16 |
                std::size_t{prefix_[3]} << 8 | std::size_t{prefix_[4]};
   if (announced_ > message_bytes_max_) return Status::kTooLarge;
-  return body_.Reserve(std::min(announced_, kFirstBytes)) ? Status::kOk : Status::kNoMemory;
-}
-
-bool GrpcMessageReader::MakeRoom(std::size_t needed) {
-  const std::size_t growth = body_.capacity() < kFastGrowthMax ? kGrowth : 2;
-  const std::size_t wanted = std::min(announced_, std::max(needed, growth * body_.capacity()));
-  return body_.Reserve(wanted) || body_.Reserve(needed);
+  return body_.Reserve(std::min(announced_, Body::kArrivalBytes)) ? Status::kOk : Status::kNoMemory;
 }
 
 GrpcMessageReader::Status GrpcMessageReader::Finish() const {

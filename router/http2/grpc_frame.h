@@ -40,7 +40,6 @@ class GrpcMessageReader {
 
  private:
   Status ReadPrefix();
-  [[nodiscard]] bool MakeRoom(std::size_t needed);
 
   Body& body_;
   std::size_t message_bytes_max_;

@@ -7,14 +7,6 @@
 #include <variant>
 
 namespace router {
-namespace {
-
-constexpr std::size_t kFirstBytes = 64 * 1024;
-constexpr std::size_t kGrowth = 8;  // while small: few copies for the usual request
-constexpr std::size_t kFastGrowthMax = 1024 * 1024;
-
-}  // namespace
-
 ExportIntake::ExportIntake(IngressContext& context, IntakeFace& face, const BodyLimit& limit)
     : context_(context), face_(face), limit_(limit), body_(context.memory) {}
 
@@ -89,22 +81,11 @@ bool ExportIntake::StopAsking() {
 
 void ExportIntake::Append(std::span<const std::uint8_t> bytes) {
   if (state_ != State::kReading || bytes.empty()) return;
-  const std::size_t needed = body_.size() + bytes.size();
-  if (needed > limit_.bytes_max) {
+  if (bytes.size() > limit_.bytes_max - body_.size()) {
     EndEarly(TooLarge());
-    return;
+  } else if (!body_.AppendArrived(bytes, limit_.bytes_max)) {
+    EndEarly(NoMemory());
   }
-  if (needed > body_.capacity()) {
-    const std::size_t growth = body_.capacity() < kFastGrowthMax ? kGrowth : 2;
-    const std::size_t wanted =
-        std::min(limit_.bytes_max, std::max({needed, kFirstBytes, growth * body_.capacity()}));
-    if (!body_.Reserve(wanted) && !body_.Reserve(needed)) {
-      EndEarly(NoMemory());
-      return;
-    }
-  }
-  [[maybe_unused]] const bool is_appended = body_.Append(bytes);
-  assert(is_appended);
 }
 
 void ExportIntake::End(const BodyForm& form) {

@@ -153,5 +153,37 @@ TEST_F(BodyTest, FramesAsGrpcWithoutMovingTheMessage) {
   }
 }
 
+// Scenario: 3 MiB arrive in pieces of 5000 bytes, with a bound of 3 MiB; then with a budget that
+// has room for little more than what is there. Guarantees: few moves while small, never more
+// capacity than the bound, and a full budget is only a failure when not even the next piece fits.
+TEST_F(BodyTest, ArrivingBytesGrowItFastAndWithinTheirBound) {
+  constexpr std::size_t kBound = std::size_t{3} << 20;
+  const std::vector<std::uint8_t> piece(5000, 7);
+  MemoryBudget budget(std::size_t{16} << 20);
+  MemoryAccount account(budget);
+  Body body(account);
+  std::size_t moves = 0;
+  while (body.size() < kBound) {
+    const std::size_t before = body.capacity();
+    const std::size_t size = std::min(piece.size(), kBound - body.size());
+    ASSERT_TRUE(body.AppendArrived(std::span(piece).first(size), kBound));
+    moves += body.capacity() != before ? 1 : 0;
+    ASSERT_LE(body.capacity(), kBound);
+    ASSERT_GE(body.capacity(), std::min(kBound, Body::kArrivalBytes));
+  }
+  EXPECT_LE(moves, 4U);
+  EXPECT_EQ(body.bytes()[kBound - 1], 7);
+
+  MemoryBudget small(100'000);
+  MemoryAccount little(small);
+  Body other(little);
+  EXPECT_TRUE(other.AppendArrived(piece, kBound));
+  EXPECT_EQ(other.capacity(), Body::kArrivalBytes);
+  while (other.AppendArrived(piece, kBound)) {
+  }
+  EXPECT_GT(other.size() + piece.size(), 95'000U) << "what is there is used up";
+  EXPECT_LE(other.capacity(), 100'000U);
+}
+
 }  // namespace
 }  // namespace router
