@@ -116,7 +116,7 @@ def _ask_preflight(front, checks):
              f"origin: {origin}", "--header", "access-control-request-method: POST", "--header",
              "access-control-request-headers: content-type,x-page", f"http://{front.http_endpoint}/v1/traces"],
             capture_output=True, text=True)
-        return dict(re.findall(r"(?m)^([A-Za-z-]+): (.*?)\r?$", done.stdout.lower())), done.stdout.partition("\r\n")[0]
+        return dict(re.findall(r"(?m)^([A-Za-z-]+): (.*?)\r?$", done.stdout.lower())), done.stdout.partition("\n")[0]
 
     headers, status = ask(PAGE)
     allowed = {h.strip() for h in headers.get("access-control-allow-headers", "").split(",")}
