@@ -80,10 +80,12 @@ else
   echo "node $node"
 fi
 
-if lacks chromium-headless-shell; then
+# The program itself: Debian's script in front of it would take a signal alone and leave the browser running.
+chromium=/usr/lib/chromium/chromium-headless-shell
+if lacks "$chromium"; then
   echo "chromium - not installed: ./dev interop --all installs chromium-headless-shell"
 elif [[ -z ${node:-} ]]; then
   echo "chromium - its page is built with Node, which is missing"
 else
-  echo "chromium $(command -v chromium-headless-shell)"
+  echo "chromium $chromium"
 fi
