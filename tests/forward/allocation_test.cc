@@ -1,25 +1,11 @@
-// Replaces the global operator new of this test program to count its calls.
 #include <gtest/gtest.h>
 
 #include <cstddef>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "tests/forward/forward_fixture.h"
-
-namespace {
-thread_local std::size_t allocations = 0;
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/support/allocation_count.h"
 
 namespace router::test {
 namespace {
@@ -41,9 +27,9 @@ class AllocationTest : public ForwardTest {
       ledger_.requests.in_flight.Add();
       Body body = BodyOf(request);
       const TimePoint deadline = loop_.Now() + milliseconds(20000);
-      const std::size_t before = allocations;
+      const std::size_t before = AllocationCount();
       auto started = forwarder_->Start(std::move(body), deadline, sink);
-      counted = allocations - before;
+      counted = AllocationCount() - before;
       EXPECT_TRUE(std::holds_alternative<ExportCall*>(started));
       EXPECT_TRUE(RunUntil([&] { return !sink.verdicts.empty(); }));
     }

@@ -1,25 +1,11 @@
-// Replaces the global operator new of this test program to count its calls.
 #include <gtest/gtest.h>
 
 #include <cstddef>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "tests/ingress/http_fixture.h"
-
-namespace {
-thread_local std::size_t allocations = 0;
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/support/allocation_count.h"
 
 namespace router::test {
 namespace {
@@ -37,9 +23,9 @@ class HttpAllocationTest : public HttpIngressTest {
       counted = 0;
       for (int turn = 0; turn < 10'000 && client.answers().size() == answers; ++turn) {
         client.Pump();
-        const std::size_t before = allocations;
+        const std::size_t before = AllocationCount();
         loop_.Turn(false);
-        counted += allocations - before;
+        counted += AllocationCount() - before;
       }
       EXPECT_EQ(client.answers().size(), answers + 1);
     }

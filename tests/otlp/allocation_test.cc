@@ -1,10 +1,7 @@
-// Replaces the global operator new of this test program to count its calls.
 #include <gtest/gtest.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -13,18 +10,7 @@
 #include "tests/otlp/oracle.h"
 #include "tests/otlp/split_request.h"
 #include "tests/otlp/wire_writer.h"
-
-namespace {
-thread_local std::size_t allocations = 0;
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/support/allocation_count.h"
 
 namespace router::test {
 namespace {
@@ -62,14 +48,14 @@ TEST(AllocationTest, IndexAndSplitterAllocateNothingOnceWarm) {
   std::vector<std::uint8_t*> out;
   for (std::string& shard : shards) out.push_back(reinterpret_cast<std::uint8_t*>(shard.data()));
 
-  const std::size_t before = allocations;
+  const std::size_t before = AllocationCount();
   for (int round = 0; round < 3; ++round) {
     const bool is_good = index.Parse(AsBytes(body), {}) == std::nullopt;
     splitter.Plan(index, owners, kShards);
     splitter.Write(out);
     if (!is_good) break;
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(AllocationCount(), before);
   EXPECT_EQ(splitter.present_shards().size(), kShards);
 }
 
@@ -78,10 +64,10 @@ TEST(AllocationTest, IndexAndSplitterAllocateNothingOnceWarm) {
 TEST(AllocationTest, ColdScratchGrowsByDoubling) {
   const auto count = [](int spans_per_group) {
     const std::string body = RequestOf(spans_per_group);
-    const std::size_t before = allocations;
+    const std::size_t before = AllocationCount();
     SpanIndex index;
     const bool is_good = index.Parse(AsBytes(body), {}) == std::nullopt;
-    const std::size_t used = allocations - before;
+    const std::size_t used = AllocationCount() - before;
     EXPECT_TRUE(is_good);
     return used;
   };

@@ -158,7 +158,7 @@ TEST_F(JsonBoundsTest, DoesNotCopyOncePerLevel) {
   deep.replace(deep.find("{}"), 2, "{\"stringValue\":\"" + std::string(8 << 20, 'a') + "\"}");
   std::string wide = "{}";
   for (int i = 0; i < 1'000'000; ++i) wide += ",{}";
-  const std::clock_t start = std::clock();
+  [[maybe_unused]] const std::clock_t start = std::clock();
   EXPECT_EQ(Attribute(deep), "");
   EXPECT_EQ(Span("\"events\":[" + wide + "]"), "");
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
