@@ -24,11 +24,14 @@ std::string Base64(const std::string& text) {
   return encoded;
 }
 
-// The value itself, or the first line of the file.
+// The value itself, or the first line of the file, which must not be empty: perhaps it is just
+// being written.
 Result<std::string> ValueOf(const std::string& value, const std::string& file) {
   if (file.empty()) return value;
   Result<std::string> text = ReadSecretFile(file);
-  if (text) text->resize(std::min(text->find_first_of("\r\n"), text->size()));
+  if (!text) return text;
+  text->resize(std::min(text->find_first_of("\r\n"), text->size()));
+  if (text->empty()) return Failure(file + ": its first line is empty");
   return text;
 }
 
@@ -49,21 +52,6 @@ Result<std::string> HeaderValue(const Config::Auth& auth) {
   return auth.scheme.empty() ? token : auth.scheme + " " + token;
 }
 
-// What is still good of what was, and what has just ceased to be.
-template <typename Former, typename Secret, typename IsGood>
-std::vector<Former> StillGood(const std::vector<Former>& former, const std::vector<Secret>& ended,
-                              TimePoint now, milliseconds grace, const IsGood& is_good) {
-  std::vector<Former> kept;
-  for (const Former& entry : former) {
-    if (now < entry.until) kept.push_back(entry);
-  }
-  if (grace <= milliseconds(0)) return kept;
-  for (const Secret& secret : ended) {
-    if (!is_good(secret)) kept.push_back({secret, now + grace});
-  }
-  return kept;
-}
-
 std::vector<TimePoint> EndsOf(const AuthPolicy& policy) {
   std::vector<TimePoint> ends;
   const auto add = [&](const auto& former) {
@@ -78,32 +66,41 @@ std::vector<TimePoint> EndsOf(const AuthPolicy& policy) {
 
 // ---- receiver ----------------------------------------------------------------------------------
 
-Result<std::shared_ptr<const AuthPolicy>> ReceiverAuth::Make(const Config::Auth& auth,
-                                                             TimePoint now) const {
-  if (auth.kind == Kind::kBearer) {
-    std::vector<std::string> tokens = auth.tokens;
-    if (!auth.file.empty()) {
-      auto read = ReadTokenFile(auth.file);
-      if (!read) return tl::unexpected(read.error());
-      tokens = *std::move(read);
-    }
-    std::vector<BearerPolicy::Former> former;
-    if (const auto* before = dynamic_cast<const BearerPolicy*>(policy_.get())) {
-      former = StillGood(before->former(), before->tokens(), now, grace_, [&](const auto& token) {
-        return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
-      });
-    }
-    return std::make_shared<const BearerPolicy>(
-        BearerPolicy::Options{.header = auth.header, .scheme = auth.scheme, .file = auth.file},
-        std::move(tokens), std::move(former));
+ReceiverAuth::Made ReceiverAuth::Make(const Config::Auth& auth, TimePoint now) const {
+  return auth.kind == Kind::kBearer ? MakeBearer(auth, now) : MakeBasic(auth, now);
+}
+
+ReceiverAuth::Made ReceiverAuth::MakeBearer(const Config::Auth& auth, TimePoint now) const {
+  std::vector<std::string> tokens = auth.tokens;
+  if (!auth.file.empty()) {
+    auto read = ReadTokenFile(auth.file);
+    if (!read) return tl::unexpected(read.error());
+    tokens = *std::move(read);
   }
+  BearerPolicy::Options options{.header = auth.header, .scheme = auth.scheme, .file = auth.file};
+  std::vector<BearerPolicy::Former> former;
+  if (const auto* before = dynamic_cast<const BearerPolicy*>(policy_.get())) {
+    if (before->tokens() == tokens && before->options() == options) return policy_;
+    former = before->WithoutEnded(now)->former();
+    for (const std::string& token : before->tokens()) {
+      const bool is_good = std::find(tokens.begin(), tokens.end(), token) != tokens.end();
+      if (!is_good && grace_ > milliseconds(0)) former.push_back({token, now + grace_});
+    }
+  }
+  return std::make_shared<const BearerPolicy>(std::move(options), std::move(tokens),
+                                              std::move(former));
+}
+
+ReceiverAuth::Made ReceiverAuth::MakeBasic(const Config::Auth& auth, TimePoint now) const {
   BasicPolicy::Source source{.file = auth.file, .inline_text = auth.users};
   auto users = ReadUsers(source);
   if (!users) return tl::unexpected(users.error());
   std::vector<BasicPolicy::Former> former;
   if (const auto* before = dynamic_cast<const BasicPolicy*>(policy_.get())) {
-    former = StillGood(before->former(), std::vector{before->users()}, now, grace_,
-                       [&](const BasicPolicy::Users& old) { return *old == **users; });
+    const bool is_same = *before->users() == **users;
+    if (is_same && before->source() == source) return policy_;
+    former = before->WithoutEnded(now)->former();
+    if (!is_same && grace_ > milliseconds(0)) former.push_back({before->users(), now + grace_});
   }
   return std::make_shared<const BasicPolicy>(std::move(source), *std::move(users),
                                              std::move(former));
@@ -117,36 +114,49 @@ Result<void> ReceiverAuth::Load(const std::optional<Config::Auth>& auth, millise
     return {};
   }
   const milliseconds grace_before = std::exchange(grace_, grace);
-  const FileSignature file = FileSignature::Of(auth->file);
+  FileWatch watch;
+  watch.Watch({auth->file});
   auto made = Make(*auth, now);
   if (!made) {
     grace_ = grace_before;
     return Explain(*auth, made.error());
   }
   auth_ = auth;
-  file_ = file;
+  watch_ = std::move(watch);
   policy_ = *std::move(made);
   return {};
 }
 
 bool ReceiverAuth::Poll(TimePoint now) {
   if (!auth_) return false;
-  const FileSignature file = FileSignature::Of(auth_->file);
-  const bool has_changed = file != std::exchange(file_, file);
-  const std::vector<TimePoint> ends = EndsOf(*policy_);
-  const bool has_ended =
-      std::any_of(ends.begin(), ends.end(), [now](TimePoint until) { return until <= now; });
-  if (!has_changed && !has_ended) return false;
+  const bool has_dropped = DropEnded(now);
+  if (!watch_.HasChanged()) return has_dropped;
   auto made = Make(*auth_, now);
   if (!made) {
-    if (has_changed) {
+    if (watch_.IsNews()) {
       spdlog::warn("{}; the former credentials stay",
                    Explain(*auth_, made.error()).value().message);
     }
+    return has_dropped;
+  }
+  watch_.MarkRead();
+  spdlog::info("extensions.{}: {} was read again", auth_->id, auth_->file);
+  const bool is_other = *made != policy_;
+  policy_ = *std::move(made);
+  return is_other || has_dropped;
+}
+
+// Whoever is remembered as let in by a former secret is forgotten with the policy.
+bool ReceiverAuth::DropEnded(TimePoint now) {
+  const std::vector<TimePoint> ends = EndsOf(*policy_);
+  if (std::none_of(ends.begin(), ends.end(), [now](TimePoint until) { return until <= now; })) {
     return false;
   }
-  policy_ = *std::move(made);
-  if (has_changed) spdlog::info("extensions.{}: {} was read again", auth_->id, auth_->file);
+  if (const auto* bearer = dynamic_cast<const BearerPolicy*>(policy_.get())) {
+    policy_ = bearer->WithoutEnded(now);
+  } else if (const auto* basic = dynamic_cast<const BasicPolicy*>(policy_.get())) {
+    policy_ = basic->WithoutEnded(now);
+  }
   return true;
 }
 
@@ -154,35 +164,31 @@ bool ReceiverAuth::Poll(TimePoint now) {
 
 Result<void> ExporterAuth::Load(const std::optional<Config::Auth>& auth) {
   std::optional<Header> header;
-  std::vector<FileSignature> files;
+  FileWatch watch;
   if (auth) {
-    for (const std::string* file : {&auth->file, &auth->user_file, &auth->password_file}) {
-      files.push_back(FileSignature::Of(*file));
-    }
+    watch.Watch({auth->file, auth->user_file, auth->password_file});
     auto value = HeaderValue(*auth);
     if (!value) return Explain(*auth, value.error());
     header.emplace(auth->header, *std::move(value));
   }
   auth_ = auth;
-  files_ = std::move(files);
+  watch_ = std::move(watch);
   header_ = std::move(header);
   return {};
 }
 
 bool ExporterAuth::Poll() {
-  if (!auth_) return false;
-  std::vector<FileSignature> files;
-  for (const std::string* file : {&auth_->file, &auth_->user_file, &auth_->password_file}) {
-    files.push_back(FileSignature::Of(*file));
-  }
-  if (files == files_) return false;
-  const std::optional<Header> before = header_;
-  if (const Result<void> loaded = Load(auth_); !loaded) {
-    files_ = std::move(files);  // said once
-    spdlog::warn("{}; the former credentials stay", loaded.error().message);
+  if (!auth_ || !watch_.HasChanged()) return false;
+  auto value = HeaderValue(*auth_);
+  if (!value) {
+    if (watch_.IsNews()) {
+      spdlog::warn("{}; the former credentials stay",
+                   Explain(*auth_, value.error()).value().message);
+    }
     return false;
   }
-  return header_ != before;
+  watch_.MarkRead();
+  return std::exchange(header_->second, *value) != *value;
 }
 
 }  // namespace router

@@ -28,19 +28,10 @@ Result<TlsContext::Ptr> TlsSource::Make(const TlsSettings& settings, const std::
   return made;
 }
 
-std::vector<FileSignature> TlsSource::Signatures(const std::optional<TlsSettings>& settings) const {
-  std::vector<FileSignature> signatures;
-  if (!settings) return signatures;
-  for (const std::string& file : FilesOf(*settings)) {
-    signatures.push_back(FileSignature::Of(file));
-  }
-  return signatures;
-}
-
 Result<void> TlsSource::Load(const std::optional<TlsSettings>& settings, const std::string& key,
                              TimePoint now) {
-  // Before they are read: what is written meanwhile will be seen as a change.
-  std::vector<FileSignature> signatures = Signatures(settings);
+  FileWatch watch;
+  watch.Watch(settings ? FilesOf(*settings) : std::vector<std::string>());
   TlsContext::Ptr context;
   if (settings) {
     Result<TlsContext::Ptr> made = Make(*settings, key);
@@ -50,7 +41,7 @@ Result<void> TlsSource::Load(const std::optional<TlsSettings>& settings, const s
   if (context != nullptr && context_ != nullptr) ++stats_.reloads;
   settings_ = settings;
   stats_.key = key;
-  read_ = seen_ = std::move(signatures);
+  watch_ = std::move(watch);
   Take(std::move(context), now);
   return {};
 }
@@ -64,14 +55,16 @@ void TlsSource::Take(TlsContext::Ptr context, TimePoint now) {
 }
 
 bool TlsSource::Reread(TimePoint now) {
-  read_ = seen_ = Signatures(settings_);
   read_at_ = now;
   Result<TlsContext::Ptr> made = Make(*settings_, stats_.key);
   if (!made) {
-    ++stats_.failed_reloads;
-    spdlog::error("{}; what was read before stays", made.error().message);
+    if (watch_.IsNews()) {
+      ++stats_.failed_reloads;
+      spdlog::error("{}; what was read before stays", made.error().message);
+    }
     return false;
   }
+  watch_.MarkRead();
   ++stats_.reloads;
   Take(*std::move(made), now);
   spdlog::info("{}: read again", stats_.key);
@@ -80,12 +73,10 @@ bool TlsSource::Reread(TimePoint now) {
 
 bool TlsSource::Poll(TimePoint now) {
   if (!settings_) return false;
-  std::vector<FileSignature> signatures = Signatures(settings_);
-  const bool is_changed = signatures != read_;
-  const bool is_steady = std::exchange(seen_, std::move(signatures)) == seen_;
+  const bool has_changed = watch_.HasChanged();
   const bool is_due =
       settings_->reload_interval > milliseconds(0) && now - read_at_ >= settings_->reload_interval;
-  return ((is_changed && is_steady) || is_due) && Reread(now);
+  return (has_changed || is_due) && Reread(now);
 }
 
 TlsSource GrpcTlsSource() { return TlsSource(TlsSource::Side::kServer, {"h2"}, false); }

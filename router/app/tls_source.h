@@ -15,7 +15,7 @@
 
 #include "router/admin/telemetry.h"
 #include "router/app/config.h"
-#include "router/app/file_signature.h"
+#include "router/app/file_watch.h"
 #include "router/base/clock.h"
 #include "router/base/result.h"
 #include "router/transport/tls_context.h"
@@ -47,15 +47,13 @@ class TlsSource {
  private:
   bool Reread(TimePoint now);
   Result<TlsContext::Ptr> Make(const TlsSettings& settings, const std::string& key) const;
-  std::vector<FileSignature> Signatures(const std::optional<TlsSettings>& settings) const;
   void Take(TlsContext::Ptr context, TimePoint now);
 
   Side side_;
   std::vector<std::string> protocols_;
   bool is_alpn_optional_;
   std::optional<TlsSettings> settings_;
-  std::vector<FileSignature> read_;  // as the files were when they were last read
-  std::vector<FileSignature> seen_;  // at the last poll
+  FileWatch watch_;
   TimePoint read_at_{};
   TlsContext::Ptr context_;
   TlsStats stats_;

@@ -4,17 +4,15 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <optional>
 #include <sstream>
 #include <utility>
 
+#include "router/base/small_file.h"
+
 namespace router {
 namespace {
 
-constexpr std::size_t kSecretFileBytesMax = std::size_t{1} << 20;
 constexpr std::size_t kCredentialsBytesMax = 4096;
 
 bool IsSame(std::string_view a, std::string_view b) {
@@ -36,6 +34,12 @@ std::optional<std::string_view> AfterScheme(std::string_view value, std::string_
   if (!value.starts_with(' ')) return std::nullopt;
   value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
   return value;
+}
+
+template <typename Former>
+std::vector<Former> StillGood(std::vector<Former> former, TimePoint now) {
+  std::erase_if(former, [now](const Former& entry) { return entry.until <= now; });
+  return former;
 }
 
 struct UserAndPassword {
@@ -62,13 +66,8 @@ std::optional<UserAndPassword> ParseBasic(std::string_view value) {
 }  // namespace
 
 Result<std::string> ReadSecretFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Failure(path + ": " + std::strerror(errno));
-  std::string text(kSecretFileBytesMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return Failure(path + ": cannot be read");
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kSecretFileBytesMax) return Failure(path + ": is larger than 1 MiB");
+  Result<std::string> text = ReadSmallFile(path);
+  if (!text) return Failure(path + ": " + text.error().message);
   return text;
 }
 
@@ -126,6 +125,10 @@ bool BearerPolicy::Verify(std::string_view value, TimePoint now) const {
   return BearerPolicy(std::move(options), *tokens).Decide(value, now) == Decision::kAccepted;
 }
 
+std::shared_ptr<const BearerPolicy> BearerPolicy::WithoutEnded(TimePoint now) const {
+  return std::make_shared<const BearerPolicy>(options_, tokens_, StillGood(former_, now));
+}
+
 // ---- basic -------------------------------------------------------------------------------------
 
 BasicPolicy::BasicPolicy(Source source, Users users, std::vector<Former> former)
@@ -153,6 +156,10 @@ bool BasicPolicy::Verify(std::string_view value, TimePoint now) const {
   if (source_.file.empty()) return false;
   const Result<Users> present = ReadUsers(source_);
   return present && **present != *users_ && is_among(**present);
+}
+
+std::shared_ptr<const BasicPolicy> BasicPolicy::WithoutEnded(TimePoint now) const {
+  return std::make_shared<const BasicPolicy>(source_, users_, StillGood(former_, now));
 }
 
 }  // namespace router

@@ -50,17 +50,21 @@ class BearerPolicy final : public AuthPolicy {
     std::string header = "authorization";  // lower case
     std::string scheme = "Bearer";         // "": the token stands alone
     std::string file = {};                 // where `tokens` are from; "": the configuration
+    bool operator==(const Options&) const = default;
   };
   struct Former {
     std::string token;
     TimePoint until;
   };
   BearerPolicy(Options options, std::vector<std::string> tokens, std::vector<Former> former = {});
+  // The same without those former tokens whose time is up.
+  std::shared_ptr<const BearerPolicy> WithoutEnded(TimePoint now) const;
 
   Decision Decide(std::string_view value, TimePoint now) const override;
   // A client may have heard of a new secret before us: the file is read again.
   bool Verify(std::string_view value, TimePoint now) const override;
   std::string_view challenge() const override { return options_.scheme; }
+  const Options& options() const { return options_; }
   const std::vector<std::string>& tokens() const { return tokens_; }
   const std::vector<Former>& former() const { return former_; }
 
@@ -78,16 +82,19 @@ class BasicPolicy final : public AuthPolicy {
   struct Source {
     std::string file;
     std::string inline_text;
+    bool operator==(const Source&) const = default;
   };
   struct Former {
     Users users;
     TimePoint until;
   };
   BasicPolicy(Source source, Users users, std::vector<Former> former = {});
+  std::shared_ptr<const BasicPolicy> WithoutEnded(TimePoint now) const;
 
   Decision Decide(std::string_view value, TimePoint now) const override;
   bool Verify(std::string_view value, TimePoint now) const override;
   std::string_view challenge() const override { return "Basic realm=\"spanring\""; }
+  const Source& source() const { return source_; }
   const Users& users() const { return users_; }
   const std::vector<Former>& former() const { return former_; }
 

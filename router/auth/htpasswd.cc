@@ -73,6 +73,13 @@ bool MatchHash(const std::string& hash, std::string_view password) {
   return IsSame(view, password);
 }
 
+// Roughly, and only to compare.
+int CostOf(std::string_view hash) {
+  if (hash.starts_with("$2")) return 3;
+  if (hash.starts_with("$5$") || hash.starts_with("$6$")) return 2;
+  return hash.starts_with('$') ? 1 : 0;
+}
+
 std::string_view Trimmed(std::string_view line) {
   constexpr std::string_view kSpace = " \t\r";
   const std::size_t begin = line.find_first_not_of(kSpace);
@@ -97,13 +104,18 @@ Result<Htpasswd> Htpasswd::Parse(std::string_view text) {
                                     std::string(line.substr(colon + 1)));
   }
   if (parsed.hashes_.empty()) return Failure("there is no user in it");
+  for (const auto& [user, hash] : parsed.hashes_) {
+    if (parsed.costliest_.empty() || CostOf(hash) > CostOf(parsed.costliest_)) {
+      parsed.costliest_ = hash;
+    }
+  }
   return parsed;
 }
 
 bool Htpasswd::Match(std::string_view user, std::string_view password) const {
   const auto found = hashes_.find(std::string(user));
   const bool is_known = found != hashes_.end();
-  return MatchHash(is_known ? found->second : hashes_.begin()->second, password) && is_known;
+  return MatchHash(is_known ? found->second : costliest_, password) && is_known;
 }
 
 }  // namespace router

@@ -27,6 +27,7 @@ class Htpasswd {
 
  private:
   std::unordered_map<std::string, std::string> hashes_;
+  std::string costliest_;  // of these
 };
 
 }  // namespace router

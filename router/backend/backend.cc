@@ -515,7 +515,7 @@ AttemptResult Backend::InterpretAccepted(const GrpcResponse& response) {
   AttemptResult result{.kind = AttemptResult::Kind::kAccepted, .code = GrpcCode::kOk};
   if (response.body.size() <= Body::kHeadroomBytes) return result;
   std::span<const std::uint8_t> message = std::span(response.body).subspan(Body::kHeadroomBytes);
-  MemoryBudget budget(2 * kResponseBytesMax);
+  MemoryBudget budget(4 * kResponseBytesMax);  // the answer, and what a decoder holds
   MemoryAccount account(budget);
   Body inflated(account);
   if (response.body[0] != 0) {

@@ -24,6 +24,8 @@ inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to th
 
 // TLS handshakes of one worker's clients: under way at once, each some 50 KiB …
 inline constexpr std::size_t kHandshakesMax = 256;
+// … of which the oldest is ended for others that wait, once it has had this much time …
+inline constexpr std::chrono::seconds kHandshakeGrace{2};
 // … the part of its time that they may take, and the part while everything else makes it so busy.
 inline constexpr double kHandshakeShare = 0.5;
 inline constexpr double kHandshakeBusyShare = 0.1;

@@ -38,15 +38,25 @@ bool ExportIntake::Begin(std::optional<milliseconds> timeout) {
   if (context_.authenticator.policy() != nullptr) {
     known = context_.authenticator.Check(credentials_, *this);
   }
-  if (known && !LetIn(*known)) return false;
+  if (known && !IsLetIn(*known)) return false;
+  is_asking_ = !known;
+  if (!Enter()) return false;
   state_ = State::kReading;
   context_.loop.SetTimer(timer_, deadline_);
-  is_asking_ = !known;
   if (context_.authenticator.policy() != nullptr) face_.HoldBody(is_asking_);
   return true;
 }
 
-bool ExportIntake::LetIn(AuthResult result) {
+// What is waited for takes memory too.
+bool ExportIntake::Enter() {
+  is_entered_ = context_.forwarder.admission().TryEnter(budget_);
+  if (is_entered_) return true;
+  EndEarly(
+      context_.forwarder.Refuse(RefuseReason::kOverload, "more arrives than can be taken in time"));
+  return false;
+}
+
+bool ExportIntake::IsLetIn(AuthResult result) {
   switch (result) {
     case AuthResult::kRefused:
       EndEarly(Rejection(GrpcCode::kUnauthenticated, RejectIndex(RejectReason::kAuth),
@@ -58,19 +68,15 @@ bool ExportIntake::LetIn(AuthResult result) {
                                          "too many unknown credentials are being checked"));
       return false;
     case AuthResult::kAccepted:
-      break;
+      return true;
   }
-  is_entered_ = context_.forwarder.admission().TryEnter(budget_);
-  if (is_entered_) return true;
-  EndEarly(
-      context_.forwarder.Refuse(RefuseReason::kOverload, "more arrives than can be taken in time"));
   return false;
 }
 
 void ExportIntake::OnAuthResult(AuthResult result) {
   is_asking_ = false;
   face_.HoldBody(false);
-  if (LetIn(result) && end_) End(*end_);
+  if (IsLetIn(result) && end_) End(*end_);
 }
 
 bool ExportIntake::StopAsking() {
@@ -118,8 +124,12 @@ bool ExportIntake::Inflate(Compression compression) {
   }
   switch (*error) {
     case InflateError::kTooLarge:
-    case InflateError::kRatio:
       EndEarly(TooLarge());
+      break;
+    case InflateError::kRatio:
+      EndEarly(Rejection(GrpcCode::kResourceExhausted, RejectIndex(RejectReason::kTooLarge),
+                         "the request inflates out of all proportion: more than 200-fold, or with "
+                         "more work than data costs"));
       break;
     case InflateError::kNoMemory:
       EndEarly(NoMemory());

@@ -96,8 +96,9 @@ class ExportIntake final : private ExportSink, private AuthSink {
     kDone,        // the face has the verdict, or needs none
   };
 
-  // Both: false when the request has ended by it.
-  [[nodiscard]] bool LetIn(AuthResult result);
+  // False: the request has ended by it.
+  [[nodiscard]] bool IsLetIn(AuthResult result);
+  [[nodiscard]] bool Enter();
   [[nodiscard]] bool Inflate(Compression compression);
   [[nodiscard]] bool TakeJson();
   void OnAuthResult(AuthResult result) override;

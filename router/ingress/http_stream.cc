@@ -17,6 +17,15 @@ using Type = HttpRequestHead::Type;
 
 constexpr std::size_t kGzipBytesMin = 1024;  // below that it saves no packet
 
+std::string EnabledEncodings(const HttpFaceOptions& options) {
+  std::string names;
+  for (std::size_t i = 0; i < options.compressions.size(); ++i) {
+    if (!options.compressions[i]) continue;
+    names.append(names.empty() ? "" : ", ").append(NameOf(static_cast<Compression>(i)));
+  }
+  return names;
+}
+
 }  // namespace
 
 // The fields of an answer on their way to the connection.
@@ -78,7 +87,8 @@ void HttpStream::BeginExport() {
     return;
   }
   if (!head_.encoding || !options().compressions[static_cast<std::size_t>(*head_.encoding)]) {
-    Reject(415, "content-encoding is not supported; see accept-encoding of this answer");
+    accept_encoding_ = EnabledEncodings(options());
+    Reject(415, "content-encoding must be one of " + accept_encoding_);
     return;
   }
   if (head_.content_length.value_or(0) > options().request_bytes_max) {
@@ -129,7 +139,7 @@ void HttpStream::OnVerdict(const Verdict& verdict) {
     retry_after = std::to_string(RetryAfterSeconds(*verdict.retry_delay));
     answer.Add("retry-after", retry_after);
   }
-  if (status == 415) answer.Add("accept-encoding", AcceptedEncodings());
+  if (!accept_encoding_.empty()) answer.Add("accept-encoding", accept_encoding_);
   const AuthPolicy* policy = context_.authenticator.policy();
   if (status == 401 && policy != nullptr) answer.Add("www-authenticate", policy->challenge());
   if (verdict.code == GrpcCode::kOk) {

@@ -53,7 +53,8 @@ class HttpStream final : public StreamHandler, private IntakeFace {
   HttpRequestHead head_;
   bool is_counted_ = false;
   bool is_answered_ = false;
-  std::optional<int> status_;  // more exact than the verdict's code
+  std::optional<int> status_;    // more exact than the verdict's code
+  std::string accept_encoding_;  // told when the encoding is the fault
   ExportIntake intake_;
 };
 

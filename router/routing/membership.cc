@@ -19,7 +19,14 @@ bool Membership::SetKnown(std::vector<BackendEndpoint> endpoints) {
   std::erase_if(first_, is_unknown);
   std::erase_if(unheard_, is_unknown);
   std::erase_if(down_, [&](const auto& entry) { return is_unknown(entry.first); });
-  if (known_.empty() && !is_settled_) first_ = unheard_ = names;
+  if (!is_settled_) {
+    for (const std::string& name : names) {
+      if (!names_.contains(name)) {
+        first_.insert(name);
+        unheard_.insert(name);
+      }
+    }
+  }
   known_ = std::move(endpoints);
   names_ = std::move(names);
   // The last one waited for may just have been removed.

@@ -1,7 +1,7 @@
 // Membership: which of the known backends are on the ring. The rules, without threads, clock or
 // I/O.
 //
-// The first set that discovery names joins as a whole, once one of it has connected and each has
+// Those whom discovery names at first join as a whole, once one of them has connected and each has
 // been heard of or enough was waited (is_settled): those that did not connect are down. So replicas
 // that start at different times have the same ring. Whoever is named later joins when a worker has
 // connected to it for the first time. A backend leaves when discovery drops it, and only then. It
@@ -42,7 +42,7 @@ class Membership {
   std::vector<BackendEndpoint> known_;
   std::set<std::string> names_;  // of known_
   std::set<std::string> joined_;
-  std::set<std::string> first_;    // those of the first set that are still known
+  std::set<std::string> first_;    // known since before it was settled
   std::set<std::string> unheard_;  // of these: neither connected nor failed yet
   std::map<std::string, std::set<std::size_t>>
       down_;  // known ones, and the workers that say so; never empty

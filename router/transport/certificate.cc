@@ -1,17 +1,13 @@
 #include "router/transport/certificate.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <ctime>
 
@@ -20,7 +16,6 @@
 namespace router {
 namespace {
 
-constexpr std::size_t kFileBytesMax = std::size_t{1} << 20;
 constexpr std::size_t kNamesShown = 8;
 
 struct BioDeleter {
@@ -37,20 +32,6 @@ int NoPassphrase(char*, int, int, void* was_asked) {
   *static_cast<bool*>(was_asked) = true;
   return -1;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::string TextOf(const X509_NAME* name) {
   const BioPtr bio(BIO_new(BIO_s_mem()));
@@ -82,26 +63,6 @@ void OpensslDeleter::operator()(X509* certificate) const { X509_free(certificate
 void OpensslDeleter::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 void OpensslDeleter::operator()(X509_STORE* store) const { X509_STORE_free(store); }
 void OpensslDeleter::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-
-// Without waiting for anybody: the path may name a pipe.
-Result<std::string> ReadSmallFile(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat status {};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return Failure(std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) return Failure("is not a regular file");
-  std::string text(kFileBytesMax + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Failure(std::strerror(errno));
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  if (size > kFileBytesMax) return Failure("is larger than 1 MiB");
-  text.resize(size);
-  return text;
-}
 
 Result<std::vector<CertificatePtr>> ParseCertificates(std::string_view pem) {
   ERR_clear_error();

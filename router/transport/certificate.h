@@ -1,6 +1,6 @@
 // Certificates and keys as files and text: reading them, and what a person wants to know of one.
 //
-// Thread safety: pure functions, except that ReadSmallFile reads a file; control thread.
+// Thread safety: pure functions.
 // Failure: a Result whose message says what is wrong, but not where: the caller knows the key.
 #pragma once
 
@@ -25,8 +25,6 @@ struct OpensslDeleter {
 using CertificatePtr = std::unique_ptr<X509, OpensslDeleter>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, OpensslDeleter>;
 
-// The content of a regular file of at most 1 MiB.
-Result<std::string> ReadSmallFile(const std::string& path);
 // All certificates of a PEM text, in its order; at least one.
 Result<std::vector<CertificatePtr>> ParseCertificates(std::string_view pem);
 // The first private key of a PEM text. One with a passphrase is refused.

@@ -24,6 +24,8 @@ void HandshakeGate::Leave(bool is_completed) {
 
 // Through the loop's queue, so that whatever else is ready has its turn in between.
 void HandshakeGate::Schedule() {
+  if (is_posted_ || pause_.is_set()) return;
+  if (ready_.empty() && !new_.empty() && under_way_ >= kHandshakesMax) EndOldest();
   const bool has_next = !ready_.empty() || (!new_.empty() && under_way_ < kHandshakesMax);
   if (is_posted_ || !has_next || pause_.is_set()) return;
   if (loop_.Now() < next_at_) {
@@ -34,6 +36,25 @@ void HandshakeGate::Schedule() {
   loop_.Post([weak = weak_from_this()] {
     if (const auto gate = weak.lock()) gate->Step();
   });
+}
+
+void HandshakeGate::EndOldest() {
+  while (!begun_.empty()) {
+    const std::shared_ptr<Channel> channel = begun_.front().channel.lock();
+    const bool has_ended =
+        channel == nullptr || !channel->is_open() || !channel->transport_.holds_slot();
+    if (!has_ended) {
+      const TimePoint due = begun_.front().at + kHandshakeGrace;
+      if (loop_.Now() < due) {
+        loop_.SetTimer(pause_, due);
+      } else {
+        begun_.pop_front();
+        channel->Close("no TLS handshake in time, and others wait");
+      }
+      return;
+    }
+    begun_.pop_front();
+  }
 }
 
 std::shared_ptr<Channel> HandshakeGate::TakeNext() {
@@ -75,6 +96,13 @@ void HandshakeGate::RunStep(Channel& channel) {
   if (!channel.transport_.holds_slot()) {
     ++under_way_;
     channel.transport_.Hold(Slot(weak_from_this()));
+    begun_.push_back({std::static_pointer_cast<Channel>(channel.shared_from_this()), loop_.Now()});
+    if (begun_.size() > 2 * kHandshakesMax) {
+      std::erase_if(begun_, [](const Begun& begun) {
+        const auto live = begun.channel.lock();
+        return live == nullptr || !live->transport_.holds_slot();
+      });
+    }
   }
   channel.Read();
   if (channel.is_open()) channel.WaitReadable();

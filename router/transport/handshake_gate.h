@@ -2,10 +2,9 @@
 //
 // A step of a handshake costs as much as hundreds of requests. So only one is taken between two
 // looks at everything else, all together take no more than kHandshakeShare of the worker's time, or
-// kHandshakeBusyShare while it has much else to do, and no more than kHandshakesMax are under way at
-// once; the others wait with what they have sent still in
-// the kernel. Those under way come before those that have not begun.
-// Thread safety: its worker only; the counters any thread.
+// kHandshakeBusyShare while it has much else to do, and no more than kHandshakesMax are under way
+// at once; the others wait with what they have sent still in the kernel. Those under way come
+// before those that have not begun. Thread safety: its worker only; the counters any thread.
 // Ownership: shared by the server and its transports; refers to channels weakly.
 #pragma once
 
@@ -67,17 +66,24 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
   void RunStep(Channel& channel);
   void Pause(TimePoint began, TimePoint ended);
   std::shared_ptr<Channel> TakeNext();
+  // Makes room for those that wait: ends the oldest handshake if its peer has been given its time.
+  void EndOldest();
 
   WorkerLoop& loop_;
   std::deque<std::weak_ptr<Channel>> ready_;  // under way
   std::deque<std::weak_ptr<Channel>> new_;    // not begun
+  struct Begun {
+    std::weak_ptr<Channel> channel;
+    TimePoint at;
+  };
+  std::deque<Begun> begun_;  // oldest first; some have ended
   std::size_t under_way_ = 0;
   bool is_posted_ = false;
   TimePoint next_at_{};
   static constexpr milliseconds kWindow{200};
   TimePoint window_since_{};
-  Duration spent_{};       // on steps, in this window
-  double own_load_ = 0;    // in the window before
+  Duration spent_{};     // on steps, in this window
+  double own_load_ = 0;  // in the window before
   MemberTimer<HandshakeGate, &HandshakeGate::Schedule> pause_{*this};
   Counter completed_;
   Counter failed_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "router/base/small_file.h"
 #include "router/transport/tls_names.h"
 #include "router/transport/tls_session.h"
 

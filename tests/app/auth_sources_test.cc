@@ -25,6 +25,12 @@ class AuthSourcesTest : public ::testing::Test {
     return path;
   }
 
+  // A change counts when it has been there for two looks.
+  bool PollTwice(ReceiverAuth& auth, TimePoint now) {
+    const bool first = auth.Poll(now);
+    return auth.Poll(now) || first;
+  }
+
   test::ScratchDirectory directory_;
   const TimePoint now_ = Clock::now();
   const milliseconds grace_{1000};
@@ -42,6 +48,7 @@ TEST_F(AuthSourcesTest, FormerTokenIsGoodForTheGrace) {
   EXPECT_EQ(decide("Bearer one"), Decision::kAccepted);
   Write("token", "two\n");
   EXPECT_EQ(decide("Bearer two"), Decision::kUnknown);
+  EXPECT_FALSE(auth.Poll(now_)) << "perhaps it is still being written";
   EXPECT_TRUE(auth.Poll(now_));
   EXPECT_EQ(decide("Bearer one"), Decision::kAccepted);
   EXPECT_EQ(decide("Bearer two"), Decision::kAccepted);
@@ -59,10 +66,13 @@ TEST_F(AuthSourcesTest, AFileThatIsGoneChangesNothing) {
   ReceiverAuth auth;
   ASSERT_TRUE(auth.Load(Config::Auth{.id = "bearertokenauth", .file = file}, grace_, now_));
   std::filesystem::remove(file);
-  EXPECT_FALSE(auth.Poll(now_));
+  EXPECT_FALSE(PollTwice(auth, now_));
+  EXPECT_EQ(auth.policy()->Decide("Bearer one", now_), Decision::kAccepted);
+  Write("token", "");
+  EXPECT_FALSE(PollTwice(auth, now_));
   EXPECT_EQ(auth.policy()->Decide("Bearer one", now_), Decision::kAccepted);
   Write("token", "two\n");
-  EXPECT_TRUE(auth.Poll(now_));
+  EXPECT_TRUE(PollTwice(auth, now_));
   EXPECT_EQ(auth.policy()->Decide("Bearer two", now_), Decision::kAccepted);
 }
 
@@ -92,12 +102,59 @@ TEST_F(AuthSourcesTest, FormerPasswordIsGoodForTheGrace) {
   ASSERT_TRUE(auth.Load(Config::Auth{.id = "basicauth", .kind = Kind::kBasicServer, .file = file},
                         grace_, now_));
   Write("users", "alice:new\n");
-  ASSERT_TRUE(auth.Poll(now_));
+  ASSERT_TRUE(PollTwice(auth, now_));
   constexpr const char* kOld = "Basic YWxpY2U6b2xk";
   constexpr const char* kNew = "Basic YWxpY2U6bmV3";
   EXPECT_TRUE(auth.policy()->Verify(kOld, now_));
   EXPECT_TRUE(auth.policy()->Verify(kNew, now_));
   EXPECT_FALSE(auth.policy()->Verify(kOld, now_ + grace_));
+}
+
+// Scenario: a configuration is taken over again, and a file is written again, with the same
+// secrets. Guarantees: the same policy: nobody has to be verified anew for that.
+TEST_F(AuthSourcesTest, TheSameSecretsAreTheSamePolicy) {
+  const Config::Auth bearer{.id = "bearertokenauth", .file = Write("token", "one\n")};
+  ReceiverAuth auth;
+  ASSERT_TRUE(auth.Load(bearer, grace_, now_));
+  const auto policy = auth.policy();
+  ASSERT_TRUE(auth.Load(bearer, grace_, now_));
+  EXPECT_EQ(auth.policy(), policy);
+  Write("token", "one # with a comment\n");
+  EXPECT_FALSE(PollTwice(auth, now_));
+  EXPECT_EQ(auth.policy(), policy);
+}
+
+// Scenario: a user is taken out of the file, which then becomes unreadable; the grace passes.
+// Guarantees: he is not let in for longer than the grace.
+TEST_F(AuthSourcesTest, TheGraceEndsWithoutTheFile) {
+  const std::string file = Write("users", "alice:old\nbob:x\n");
+  ReceiverAuth auth;
+  ASSERT_TRUE(auth.Load(Config::Auth{.id = "basicauth", .kind = Kind::kBasicServer, .file = file},
+                        grace_, now_));
+  Write("users", "bob:x\n");
+  ASSERT_TRUE(PollTwice(auth, now_));
+  std::filesystem::remove(file);
+  EXPECT_FALSE(PollTwice(auth, now_));
+  const auto during = auth.policy();
+  EXPECT_TRUE(auth.Poll(now_ + grace_));
+  EXPECT_NE(auth.policy(), during) << "what was remembered under it is forgotten";
+  EXPECT_FALSE(auth.policy()->Verify("Basic YWxpY2U6b2xk", now_ + grace_));
+}
+
+// Scenario: a password's file is empty for a moment, at a poll and at the start.
+// Guarantees: an empty password is never sent.
+TEST_F(AuthSourcesTest, AnEmptyPasswordFileIsNoPassword) {
+  const Config::Auth client{.id = "basicauth",
+                            .kind = Kind::kBasicClient,
+                            .user = "alice",
+                            .password_file = Write("password", "secret\n")};
+  ExporterAuth auth;
+  ASSERT_TRUE(auth.Load(client));
+  Write("password", "");
+  EXPECT_FALSE(auth.Poll());
+  EXPECT_FALSE(auth.Poll());
+  EXPECT_EQ(auth.header()->second, "Basic YWxpY2U6c2VjcmV0");
+  EXPECT_THAT(auth.Load(client).error().message, HasSubstr("its first line is empty"));
 }
 
 // Scenario: what is sent to backends: the first token, of the configuration or of a file that
@@ -112,9 +169,11 @@ TEST_F(AuthSourcesTest, HeaderForBackends) {
   EXPECT_EQ(auth.header()->second, "Bearer three");
   EXPECT_FALSE(auth.Poll());
   Write("token", "four\n");
+  EXPECT_FALSE(auth.Poll());
   EXPECT_TRUE(auth.Poll());
   EXPECT_EQ(auth.header()->second, "Bearer four");
   std::filesystem::remove(file);
+  EXPECT_FALSE(auth.Poll());
   EXPECT_FALSE(auth.Poll());
   EXPECT_EQ(auth.header()->second, "Bearer four");
   ASSERT_TRUE(auth.Load(Config::Auth{.id = "basicauth",

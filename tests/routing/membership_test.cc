@@ -140,6 +140,17 @@ TEST(MembershipTest, FirstSetThatChangesStillSettles) {
   EXPECT_EQ(JoinedNames(membership), (Names{"a", "new"}));
 }
 
+// Scenario: a stale first set is replaced by another before anyone of it was reached.
+// Guarantees: the other joins as a whole, as a first set does.
+TEST(MembershipTest, AReplacedFirstSetJoinsAsAWhole) {
+  Membership membership;
+  membership.SetKnown({Named("a"), Named("b")});
+  EXPECT_TRUE(membership.SetKnown({Named("c"), Named("d")}));
+  EXPECT_FALSE(membership.OnReady(0, "c"));
+  EXPECT_TRUE(membership.OnReady(0, "d"));
+  EXPECT_EQ(JoinedNames(membership), (Names{"c", "d"}));
+}
+
 // Scenario: the first set was dropped as a whole before it settled, and another comes.
 // Guarantees: the other is a first set: everyone of it is waited for.
 TEST(MembershipTest, SetAfterAnEmptyOneIsAFirstSetAgain) {
