@@ -43,6 +43,11 @@ inline constexpr std::chrono::seconds kBodyRateWindow{10};
 inline constexpr std::size_t kDiscardedBytesMax = 256 * 1024;
 inline constexpr std::size_t kLingerBytesMax = 1024 * 1024;
 inline constexpr std::chrono::seconds kLingerMax{2};
+// Where credentials are asked for (rule H-05): one read before a request is let in, and what is
+// read of a refused body that is long or without known end. With one read before and one that
+// passes the bound, less than 64 KiB.
+inline constexpr std::size_t kUnknownClientReadBytes = 16 * 1024;
+inline constexpr std::size_t kRefusedUploadBytesMax = 32 * 1024;
 
 // A connection whose peer takes no byte for so long is closed, whichever side we are.
 inline constexpr std::chrono::seconds kWriteStallMax{30};

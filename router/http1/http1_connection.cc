@@ -25,6 +25,7 @@ Http1Connection::Http1Connection(WorkerLoop& loop, MemoryAccount& memory, Transp
       acceptor_(acceptor),
       options_(options),
       kept_(memory) {
+  if (options_.asks_credentials) LimitReads(kUnknownClientReadBytes);
   loop.SetTimer(timer_, loop.Now() + options_.header_timeout);
 }
 
@@ -60,7 +61,7 @@ void Http1Connection::OnClosed(std::string_view reason) {
 void Http1Connection::OnBytes(std::span<const std::uint8_t> bytes) {
   if (state_ == State::kLingering) {
     discarded_bytes_ += bytes.size();
-    if (discarded_bytes_ > kLingerBytesMax) PauseReading();
+    if (!MayDiscardMore()) PauseReading();
     return;
   }
   const std::span<const std::uint8_t> rest = Parse(bytes);
@@ -122,7 +123,7 @@ void Http1Connection::BeginRequest(bool has_more_bytes) {
   is_closing_ = !head.is_keep_alive || !options_.is_keep_alive;
   const bool has_body = head.is_chunked || head.content_length.value_or(0) > 0;
   is_continue_due_ = head.expects_continue && has_body && !has_more_bytes;
-  is_held_ = false;
+  is_held_ = is_rest_long_ = false;
   pace_bytes_ = 0;
   const TimePoint now = loop().Now();
   body_until_ =
@@ -154,11 +155,12 @@ void Http1Connection::TakeData() {
   const std::span<const std::uint8_t> data = parser_.data();
   pace_bytes_ += data.size();
   if (state_ == State::kBody) {
+    if (!std::exchange(is_let_in_, true)) LiftReadLimit();
     handler_->OnData(data);
     return;
   }
   discarded_bytes_ += data.size();
-  if (discarded_bytes_ > kDiscardedBytesMax) Linger();
+  if (!MayDiscardMore()) Linger();
 }
 
 void Http1Connection::Fault(const RequestParser::Fault& fault) {
@@ -172,13 +174,15 @@ void Http1Connection::Fault(const RequestParser::Fault& fault) {
     handler_ = acceptor_.NewRequest(*this);
   }
   is_closing_ = true;
+  is_rest_long_ = IsUnknownClient();
   handler_->OnFault(fault.status, fault.why);
   assert(is_answered_);
 }
 
 void Http1Connection::NextRequest() {
   state_ = State::kHead;
-  has_head_begun_ = false;
+  has_head_begun_ = is_let_in_ = false;
+  if (options_.asks_credentials) LimitReads(kUnknownClientReadBytes);
   loop().SetTimer(timer_, loop().Now() + options_.idle_timeout);
 }
 
@@ -248,10 +252,19 @@ bool Http1Connection::MayReadRest() const {
   return !is_continue_due_ && parser_.body_bytes_left() <= kDiscardedBytesMax;
 }
 
+bool Http1Connection::MayDiscardMore() const {
+  if (is_rest_long_) return discarded_bytes_ < kRefusedUploadBytesMax;
+  return discarded_bytes_ <= (state_ == State::kLingering ? kLingerBytesMax : kDiscardedBytesMax);
+}
+
 void Http1Connection::Respond(int status, std::span<const HttpField> fields, std::string body) {
   assert(!is_answered_);
   is_answered_ = true;
   is_closing_ |= is_draining_ || (state_ == State::kBody && !MayReadRest());
+  is_rest_long_ |= parser_.body_bytes_left() > kLingerBytesMax ||
+                   (IsUnknownClient() && parser_.head().is_chunked);
+  if (is_rest_long_) LimitReads(kUnknownClientReadBytes);
+  discarded_bytes_ = 0;
   const HttpDate date = HttpDateNow();
   answer_.assign("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(ReasonOf(status));
   answer_.append("\r\ndate: ").append(date.data(), date.size()).append("\r\n");
@@ -276,7 +289,6 @@ void Http1Connection::Respond(int status, std::span<const HttpField> fields, std
     NextRequest();
   } else {
     state_ = State::kDiscarding;
-    discarded_bytes_ = 0;
   }
 }
 
@@ -287,7 +299,7 @@ void Http1Connection::Write(std::string_view text) {
 
 void Http1Connection::Linger() {
   state_ = State::kLingering;
-  discarded_bytes_ = 0;
+  if (!MayDiscardMore()) PauseReading();
   timer_.Cancel();
   MarkDirty();  // also when there is nothing to write: OnAllWritten() goes on
 }
@@ -296,7 +308,7 @@ void Http1Connection::OnAllWritten() {
   if (state_ == State::kLingering) {
     if (std::exchange(has_ended_writing_, true)) return;
     ShutDownWriting();
-    ResumeReading();
+    if (MayDiscardMore()) ResumeReading();
     loop().SetTimer(timer_, loop().Now() + kLingerMax);
     return;
   }

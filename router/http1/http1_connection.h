@@ -3,13 +3,13 @@
 // One request at a time: while one waits for its answer nothing more is read, and what has been
 // read already is kept. A request that is answered before its body has come: a short rest is read
 // and dropped and the connection goes on; else it says `Connection: close`, and closes after the
-// client has had time to read the answer.
+// client has had time to read the answer; of a long rest next to nothing is read.
 // Thread safety: its worker only.
 // Ownership: held by its acceptor and by a pending wait on the socket.
 // Invariants: answers go out in the order of the requests; every request is answered or hears
 // OnReset(). Bytes kept are charged to the memory budget.
 // Failure: what is no request is answered by the handler, OnFault(); then the connection ends.
-// Source: rules HS-18, HS-19, A-12; RFC 9112.
+// Source: rules HS-18, HS-19, A-12, H-05; RFC 9112.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +44,7 @@ struct Http1Options {
   milliseconds idle_timeout{300'000};  // between requests
   milliseconds pace_window = kBodyRateWindow;  // a body's pace is looked at so often
   bool is_keep_alive = true;                   // false: one request per connection
+  bool asks_credentials = false;  // little is read of a request before it is let in (H-05)
 };
 
 class Http1Connection final : public Channel, private HttpResponder {
@@ -90,6 +91,8 @@ class Http1Connection final : public Channel, private HttpResponder {
   void Fault(const RequestParser::Fault& fault);
   void NextRequest();
   bool MayReadRest() const;
+  bool MayDiscardMore() const;
+  bool IsUnknownClient() const { return options_.asks_credentials && !is_let_in_; }
   void CheckPace();
   void Linger();
   void Keep(std::span<const std::uint8_t> bytes);
@@ -110,6 +113,8 @@ class Http1Connection final : public Channel, private HttpResponder {
   bool is_continue_due_ = false;  // the client waits for 100 before it sends the body
   bool is_held_ = false;          // the body, by its handler
   bool has_ended_writing_ = false;
+  bool is_let_in_ = false;     // a part of the body went to the handler
+  bool is_rest_long_ = false;  // of a refused body: longer than is read for the client's sake
   std::size_t discarded_bytes_ = 0;
   std::size_t pace_bytes_ = 0;  // of the body, since the last look at its pace
   TimePoint body_until_{};

@@ -60,8 +60,10 @@ void OtlpServer::OnProtocol(ProtocolSniffer& sniffer, bool is_http2, Transport t
     Hold(ServerConnection::Start(context_.loop, std::move(transport), http2_of_http_,
                                  Http2Options(http_context_), first_bytes));
   } else {
+    Http1Options options = context_.options.http.connection;
+    options.asks_credentials = http_context_.authenticator.policy() != nullptr;
     Hold(Http1Connection::Start(context_.loop, context_.memory, std::move(transport), *this,
-                                context_.options.http.connection, first_bytes));
+                                options, first_bytes));
   }
 }
 

@@ -12,6 +12,7 @@ constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 ProtocolSniffer::ProtocolSniffer(WorkerLoop& loop, Transport transport, SnifferAcceptor& acceptor,
                                  milliseconds timeout)
     : Channel(loop, std::move(transport), WhenBlocked::kStopReading), acceptor_(acceptor) {
+  LimitReads(kUnknownClientReadBytes);
   loop.SetTimer(timer_, loop.Now() + timeout);
 }
 

@@ -1,8 +1,7 @@
 #include "router/transport/channel.h"
 
+#include <algorithm>
 #include <utility>
-
-#include "router/base/limits.h"
 
 namespace router {
 
@@ -70,7 +69,10 @@ void Channel::ResumeReading() {
 
 // One read, then the others have their turn: what was begun on other connections is finished first.
 void Channel::Read() {
-  const std::span<std::uint8_t> buffer = loop().read_buffer();
+  const std::size_t bytes_max = transport_.is_plain()
+                                    ? read_bytes_max_
+                                    : std::max(read_bytes_max_, Transport::kTlsReadBytesMin);
+  const std::span<std::uint8_t> buffer = loop().read_buffer().first(bytes_max);
   const bool was_established = transport_.is_established();
   const Transport::Outcome outcome = transport_.Read(buffer);
   if (!was_established && transport_.is_established()) MarkDirty();

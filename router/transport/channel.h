@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "router/base/limits.h"
 #include "router/base/worker_loop.h"
 #include "router/transport/out_queue.h"
 #include "router/transport/transport.h"
@@ -51,6 +52,9 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // Nothing more is read until Resume; what has been read is not taken back.
   void PauseReading() { is_paused_ = true; }
   void ResumeReading();
+  // One read takes at most so many bytes from now on; over TLS, of ciphertext and about.
+  void LimitReads(std::size_t bytes) { read_bytes_max_ = bytes; }
+  void LiftReadLimit() { read_bytes_max_ = kReadBufferBytes; }
   // The peer reads the end of our side; what it still sends is read. REQUIRES: all is written.
   void ShutDownWriting() { transport_.ShutDownWriting(); }
   // Has the peer sent what has not been read?
@@ -85,6 +89,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
 
   Transport transport_;
   OutQueue out_;
+  std::size_t read_bytes_max_ = kReadBufferBytes;
   bool is_open_ = true;
   bool is_waiting_writable_ = false;
   bool is_paused_ = false;

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -9,6 +10,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <string_view>
+#include <utility>
 
 #include "bench/load/request_source.h"
 #include "bench/load/socket.h"
@@ -152,6 +155,118 @@ std::size_t SilentCrowd::Closed() const {
   return closed;
 }
 
+std::map<int, std::size_t> SendHttp(std::uint16_t port, const std::vector<std::string>& requests,
+                                    std::chrono::milliseconds deadline) {
+  struct Asking {
+    int fd = -1;
+    std::size_t sent = 0;
+    std::string answer;
+  };
+  const Clock::time_point end = Clock::now() + deadline;
+  std::vector<Asking> all(requests.size());
+  std::vector<pollfd> waiting(requests.size());
+  for (Asking& one : all) one.fd = ConnectTo(port);
+  std::map<int, std::size_t> statuses;
+  const auto finish = [&](Asking& one) {
+    const bool has_status = one.answer.size() >= 12 && one.answer.rfind("HTTP/1.", 0) == 0;
+    ++statuses[has_status ? std::atoi(one.answer.c_str() + 9) : 0];
+    if (one.fd >= 0) close(one.fd);
+    one.fd = -1;
+  };
+  for (std::size_t open = all.size(); open > 0;) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool wants_write = all[i].sent < requests[i].size();
+      waiting[i] = {all[i].fd, static_cast<short>(POLLIN | (wants_write ? POLLOUT : 0)), 0};
+    }
+    const bool is_late = poll(waiting.data(), waiting.size(), MillisecondsUntil(end)) <= 0;
+    open = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Asking& one = all[i];
+      if (one.fd < 0) continue;
+      bool is_over = is_late;
+      if ((waiting[i].revents & POLLOUT) != 0) {
+        const std::string& bytes = requests[i];
+        const ssize_t size =
+            send(one.fd, bytes.data() + one.sent, bytes.size() - one.sent, MSG_NOSIGNAL);
+        if (size > 0) one.sent += static_cast<std::size_t>(size);
+        // Refused: what is left is not sent, the answer is read.
+        if (size < 0 && errno != EAGAIN) one.sent = bytes.size();
+      }
+      if ((waiting[i].revents & ~POLLOUT) != 0) {
+        char piece[4096];
+        const ssize_t size = recv(one.fd, piece, sizeof(piece), 0);
+        if (size > 0) one.answer.append(piece, static_cast<std::size_t>(size));
+        is_over |= size == 0 || (size < 0 && errno != EAGAIN) ||
+                   one.answer.find("\r\n\r\n") != std::string::npos;
+      }
+      if (is_over) finish(one);
+      if (one.fd >= 0) ++open;
+    }
+  }
+  std::size_t told = 0;
+  for (const auto& [status, count] : statuses) told += count;
+  if (told < all.size()) statuses[0] += all.size() - told;  // never connected
+  return statuses;
+}
+
+std::string HttpPost(const Body& body, const std::string& content_type,
+                     const std::string& encoding) {
+  std::string request = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: " + content_type;
+  if (!encoding.empty()) request += "\r\nContent-Encoding: " + encoding;
+  request += "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+  return request.append(body.begin(), body.end());
+}
+
+SlowCrowd::~SlowCrowd() {
+  for (const int fd : fds_) {
+    if (fd >= 0) close(fd);
+  }
+}
+
+std::size_t SlowCrowd::Open(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const int fd = ConnectTo(port_);
+    if (fd < 0) break;
+    fds_.push_back(fd);
+    std::string said;
+    if (i % 3 == 1) said = "P";
+    if (i % 3 == 2) {
+      said = HttpPost(Body(2000, 'x'), "application/x-protobuf", "");
+      said.resize(said.size() - 1000);
+    }
+    (void)!send(fd, said.data(), said.size(), MSG_NOSIGNAL);
+  }
+  return fds_.size();
+}
+
+std::size_t SlowCrowd::Continue(std::chrono::milliseconds pace,
+                                std::chrono::milliseconds deadline) {
+  static constexpr std::string_view kHead = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nX-Slow: ";
+  const Clock::time_point end = Clock::now() + deadline;
+  std::size_t closed = 0;
+  for (std::size_t at = 1; closed < fds_.size() && Clock::now() < end; ++at) {
+    const Clock::time_point next = std::min(end, Clock::now() + pace);
+    for (std::size_t i = 1; i < fds_.size(); i += 3) {
+      const char byte = at < kHead.size() ? kHead[at] : 'x';
+      if (fds_[i] >= 0) (void)!send(fds_[i], &byte, 1, MSG_NOSIGNAL);
+    }
+    while (closed < fds_.size() && Clock::now() < next) {
+      std::vector<pollfd> waiting;
+      for (const int fd : fds_) waiting.push_back({fd, POLLIN, 0});
+      poll(waiting.data(), waiting.size(), MillisecondsUntil(next));
+      for (std::size_t i = 0; i < fds_.size(); ++i) {
+        if (fds_[i] < 0 || waiting[i].revents == 0) continue;
+        char piece[4096];
+        const ssize_t size = recv(fds_[i], piece, sizeof(piece), 0);
+        if (size > 0 || (size < 0 && errno == EAGAIN)) continue;
+        close(std::exchange(fds_[i], -1));
+        ++closed;
+      }
+    }
+  }
+  return closed;
+}
+
 Body GzipBomb(std::uint64_t plain_bytes) {
   constexpr int kGzip = 15 + 16;  // window bits, and the gzip wrapper
   std::vector<std::uint8_t> zeros(1 << 20);
@@ -180,6 +295,13 @@ std::uint64_t ResidentKib(int pid) { return StatusKib(pid, "VmRSS"); }
 std::uint64_t PeakKib(int pid) { return StatusKib(pid, "VmHWM"); }
 
 void ResetPeak(int pid) { std::ofstream("/proc/" + std::to_string(pid) + "/clear_refs") << "5"; }
+
+std::chrono::microseconds CpuTime(int pid) {
+  clockid_t clock{};
+  timespec used{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) std::abort();
+  return std::chrono::microseconds(used.tv_sec * 1'000'000 + used.tv_nsec / 1000);
+}
 
 std::string Describe(const LoadResults& results) {
   std::string out;

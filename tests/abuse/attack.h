@@ -5,7 +5,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,6 +49,34 @@ class SilentCrowd {
   std::vector<int> fds_;
 };
 
+// Sends each of `requests`, whole requests of HTTP/1.1, on a connection of its own, all at once, and
+// waits for the answers: how many had which status; 0: none before the deadline or the end.
+std::map<int, std::size_t> SendHttp(std::uint16_t port, const std::vector<std::string>& requests,
+                                    std::chrono::milliseconds deadline);
+// A POST of traces. Empty `encoding`: none.
+std::string HttpPost(const Body& body, const std::string& content_type,
+                     const std::string& encoding);
+
+// Connections to the port of HTTP that are slow in one way each.
+class SlowCrowd {
+ public:
+  explicit SlowCrowd(std::uint16_t port) : port_(port) {}
+  ~SlowCrowd();
+  SlowCrowd(const SlowCrowd&) = delete;
+  SlowCrowd& operator=(const SlowCrowd&) = delete;
+
+  // A third says nothing, a third sends a head byte by byte, a third half of a body. How many of
+  // `count` could be opened.
+  std::size_t Open(std::size_t count);
+  // Goes on, a byte per `pace` on each of the second third, until the peer has closed all or the
+  // deadline. How many it has closed.
+  std::size_t Continue(std::chrono::milliseconds pace, std::chrono::milliseconds deadline);
+
+ private:
+  std::uint16_t port_;
+  std::vector<int> fds_;
+};
+
 // One gzip member that inflates to `plain_bytes` zeros.
 Body GzipBomb(std::uint64_t plain_bytes);
 
@@ -54,6 +84,8 @@ Body GzipBomb(std::uint64_t plain_bytes);
 std::uint64_t ResidentKib(int pid);
 std::uint64_t PeakKib(int pid);
 void ResetPeak(int pid);
+// Processor time a process has used, all its threads.
+std::chrono::microseconds CpuTime(int pid);
 
 // "grpc 3 x 400, reset 8 x 1", "ok x 5": for the report.
 std::string Describe(const LoadResults& results);

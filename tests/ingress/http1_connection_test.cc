@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/ingress/http_fixture.h"
@@ -24,6 +25,14 @@ class Http1ConnectionTest : public HttpIngressTest {
     std::vector<int> statuses;
     for (const Http1Answer& answer : client.answers()) statuses.push_back(answer.status);
     return statuses;
+  }
+  // Lets the client send until nothing moves any more: how many bytes the server has read.
+  std::size_t ReadByServer(Http1Client& client) {
+    for (int i = 0; i < 500; ++i) {
+      client.PumpSending();
+      loop_.Turn(false);
+    }
+    return MostBytesReadAt(http_port_);
   }
 };
 
@@ -146,6 +155,63 @@ TEST_F(Http1ConnectionTest, ARefusedBodyIsDroppedOrEndsTheConnection) {
   EXPECT_FALSE(longer.was_reset());
   EXPECT_FALSE(endless.was_reset());
   http_clients_.clear();
+}
+
+// Scenario: the port asks for credentials; a client without writes a body of 64 MiB as fast as it
+// can, chunked without end, behind a head that is none, or while its credentials are looked at.
+// Guarantees: H-05: no more than 64 KiB are read of it, and it is answered where it can be.
+TEST_F(Http1ConnectionTest, H05OfAnUploadWithoutCredentialsLittleIsRead) {
+  authenticator_.SetPolicy(std::make_shared<const BearerPolicy>(
+      BearerPolicy::Options{}, std::vector<std::string>{"s3cret"}));
+  SetUpHttp();
+  const std::string announced = "Content-Length: 67108864\r\n\r\n";
+  const std::vector<std::pair<std::string, int>> uploads = {
+      {kHead + announced, 401},
+      {std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\nffffff\r\n", 401},
+      {"POST /x HTTP/1.1\r\nHost: a\r\n" + announced, 404},
+      {"POST /v1/traces HTTP/1.1\r\nHost a\r\n\r\n", 400}};
+  for (const auto& [head, status] : uploads) {
+    Http1Client client(http_port_);
+    client.Send(head + std::string(1'000'000, 'x'));
+    const std::size_t read = ReadByServer(client);
+    EXPECT_GT(read, 0u);
+    EXPECT_LE(read, std::size_t{64} * 1024) << head;
+    ASSERT_TRUE(PumpUntil([&] {
+      client.Pump();
+      return !client.answers().empty();
+    }));
+    EXPECT_EQ(client.answers()[0].status, status);
+  }
+}
+
+// Scenario: the port asks for credentials; one connection sends two good requests of 1 MiB, then
+// one without credentials and a short body, then a good one. Guarantees: who is let in is read
+// without that bound, and a short refused body ends nothing.
+TEST_F(Http1ConnectionTest, H05CredentialsLiftTheBoundForTheirRequest) {
+  authenticator_.SetPolicy(std::make_shared<const BearerPolicy>(
+      BearerPolicy::Options{}, std::vector<std::string>{"s3cret"}));
+  SetUpHttp();
+  const std::string bad(1'000'000, '\xff');  // read whole, and no request
+  const std::string known = "Authorization: Bearer s3cret\r\n";
+  Http1Client& client = NewHttpClient();
+  for (const std::string& request :
+       {PostTraces(bad, known), PostTraces(bad, known), PostTraces(std::string(100'000, 'x')),
+        PostTraces("", known)}) {
+    client.Send(request);
+    const std::size_t answers = client.answers().size();
+    ASSERT_TRUE(PumpHttpUntil([&] { return client.answers().size() > answers; }));
+  }
+  EXPECT_EQ(StatusesOf(client), (std::vector<int>{400, 400, 401, 200}));
+}
+
+// Scenario: no credentials are asked for; a request that is refused at its head announces 64 MiB.
+// Guarantees: of a rest that is too long to be read to its end, next to nothing is read.
+TEST_F(Http1ConnectionTest, OfALongRefusedBodyNextToNothingIsRead) {
+  SetUpHttp();
+  Http1Client client(http_port_);
+  client.Send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 67108864\r\n\r\n" +
+              std::string(2'000'000, 'x'));
+  EXPECT_LE(ReadByServer(client), kReadBufferBytes + 64 * 1024);
 }
 
 // Scenario: a client sends a whole request, ends its side, and waits.

@@ -1,7 +1,10 @@
 #include "tests/support/http1_client.h"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -100,6 +103,24 @@ std::string PostTraces(std::string_view body, std::string_view fields, std::stri
               ? "Content-Type: application/x-protobuf\r\n"
               : "") +
          "\r\n" + std::string(body);
+}
+
+std::size_t MostBytesReadAt(std::uint16_t port) {
+  constexpr int kDescriptorsMax = 1024;
+  std::size_t most = 0;
+  for (int fd = 0; fd < kDescriptorsMax; ++fd) {
+    sockaddr_in own{};
+    socklen_t size = sizeof own;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) != 0) continue;
+    tcp_info info{};
+    size = sizeof info;
+    int unread = 0;
+    if (ntohs(own.sin_port) != port || ::ioctl(fd, SIOCINQ, &unread) != 0) continue;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) continue;
+    const std::size_t received = info.tcpi_bytes_received;
+    most = std::max(most, received - static_cast<std::size_t>(unread));
+  }
+  return most;
 }
 
 }  // namespace router::test

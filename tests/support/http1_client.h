@@ -65,4 +65,8 @@ class Http1Client {
 std::string PostTraces(std::string_view body, std::string_view fields = "",
                        std::string_view path = "/v1/traces");
 
+// Of all open connections that this process serves at `port`: the bytes that were read of the one
+// of which most were. What lies in the kernel was not read.
+std::size_t MostBytesReadAt(std::uint16_t port);
+
 }  // namespace router::test

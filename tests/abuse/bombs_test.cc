@@ -1,0 +1,240 @@
+// Small requests that want to be large: bombs of every compression over both faces, and JSON that
+// opens more than it closes. What they cost the router is measured, and printed.
+#include "tests/abuse/abuse_fixture.h"
+#include "tests/codec/packed_format.h"
+
+namespace bench {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr microseconds kBombCpuMax{150'000};
+constexpr microseconds kEmptyFramesCpuMax{1'000'000};
+constexpr microseconds kJsonCpuMax{10'000};
+constexpr std::uint64_t kJsonRiseKibMax = 8 * 1024;
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kGiB = 1 << 30;
+
+Body Repeated(const Body& piece, std::size_t count) {
+  Body out;
+  out.reserve(piece.size() * count);
+  for (std::size_t i = 0; i < count; ++i) out.insert(out.end(), piece.begin(), piece.end());
+  return out;
+}
+
+// A GiB of zeros in each format; where the format does not allow 1000:1, in more than a MiB.
+Body Deflated(std::uint64_t plain_bytes) {
+  const Body zeros(kMiB);
+  Body out(plain_bytes / 500 + 4096);
+  z_stream stream{};
+  deflateInit(&stream, Z_BEST_COMPRESSION);
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  for (std::uint64_t at = 0; at < plain_bytes; at += kMiB) {
+    stream.next_in = const_cast<Bytef*>(zeros.data());
+    stream.avail_in = kMiB;
+    deflate(&stream, at + kMiB == plain_bytes ? Z_FINISH : Z_NO_FLUSH);
+  }
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+Body SnappyFrames(std::uint64_t plain_bytes) {
+  const Body chunk = router::SnappyDataChunk(Body(65536), true);
+  Body out = router::SnappyIdentifier();
+  const Body chunks = Repeated(chunk, plain_bytes / 65536);
+  out.insert(out.end(), chunks.begin(), chunks.end());
+  return out;
+}
+
+struct Bomb {
+  const char* what;
+  const char* encoding;
+  Body body;
+  bool is_of_grpc = false;  // gRPC has the encoding, too
+};
+
+const std::vector<Bomb>& Bombs() {
+  static const std::vector<Bomb> bombs = {
+      {"gzip", "gzip", GzipBomb(kGiB), true},
+      {"gzip members", "gzip", Repeated(GzipBomb(4 * kMiB), 256), true},
+      {"deflate", "deflate", Deflated(kGiB)},
+      {"zstd", "zstd", router::ZstdPackStreamed(Body(kGiB), 20), true},
+      {"zstd frames", "zstd", Repeated(router::ZstdPack(Body(4 * kMiB)), 256), true},
+      {"snappy", "snappy", router::SnappyBlock(Body(128 * kMiB)), true},
+      {"snappy frames", "x-snappy-framed", SnappyFrames(kGiB)},
+      {"lz4", "lz4", router::Lz4Pack(Body(kGiB), 7)},
+      {"lz4 frames", "lz4", Repeated(router::Lz4Pack(Body(4 * kMiB), 7), 256)}};
+  return bombs;
+}
+
+class BombTest : public AbuseTest {
+ protected:
+  // What `act` costs spanring: the least of three times, as others use the processors.
+  template <typename Act>
+  microseconds CpuOf(Act act) {
+    microseconds least = microseconds::max();
+    for (int i = 0; i < 3; ++i) {
+      const microseconds before = CpuTime(spanring_->pid());
+      act();
+      least = std::min(least, CpuTime(spanring_->pid()) - before);
+    }
+    return least;
+  }
+  static void Check(const std::string& what, microseconds cpu, microseconds cpu_max) {
+    std::printf("[  FIGURE  ] %s: %.1f ms of processor time\n", what.c_str(),
+                static_cast<double>(cpu.count()) / 1000);
+    if (SPANRING_SANITIZED == 0) {
+      EXPECT_LE(cpu.count(), cpu_max.count()) << what;
+    }
+  }
+  std::map<int, std::size_t> Post(const std::vector<std::string>& requests) {
+    return SendHttp(http_port_, requests, kAnswerDeadline);
+  }
+  static std::string Describe(const std::map<int, std::size_t>& statuses) {
+    std::string out;
+    for (const auto& [status, count] : statuses) {
+      out += (out.empty() ? "" : ", ") + std::to_string(status) + " x " + std::to_string(count);
+    }
+    return out;
+  }
+};
+
+// Scenario: requests that inflate to 1 GiB (snappy as one block: 128 MiB), whole or in many members
+// or frames, in every compression of each face.
+// Guarantees: RESOURCE_EXHAUSTED and 413, within 150 ms of processor time each, and
+// memory rises by no more than the limit and a fifth.
+TEST_F(BombTest, A06BombsAreRefusedByBothFaces) {
+  for (const Bomb& bomb : Bombs()) {
+    const std::string name =
+        std::string(bomb.what) + ", " + std::to_string(bomb.body.size() >> 10) + " KiB";
+    if (bomb.is_of_grpc) {
+      Check(name + ", gRPC", CpuOf([&] {
+              const LoadResults results =
+                  SendBodies(port_, {.encoding = bomb.encoding}, {bomb.body}, kAnswerDeadline);
+              EXPECT_EQ(bench::Describe(results), "grpc 8 x 1") << name;
+            }),
+            kBombCpuMax);
+    }
+    const std::vector<std::string> request = {
+        HttpPost(bomb.body, "application/x-protobuf", bomb.encoding)};
+    Check(name + ", HTTP",
+          CpuOf([&] { EXPECT_EQ(Describe(Post(request)), "413 x 1") << name; }), kBombCpuMax);
+  }
+  report_ = "RSS with all of them, one after the other";
+}
+
+// Scenario: a gzip bomb inside a gzip member.
+// Guarantees: A-07: one layer is unpacked; what is in it is no request: INVALID_ARGUMENT and 400.
+TEST_F(BombTest, A07OfNestedBombsOneLayerIsUnpacked) {
+  const Body nested = router::ZlibGzip(GzipBomb(kGiB));
+  ExpectAll({.encoding = "gzip"}, {nested}, "grpc 3");
+  EXPECT_EQ(Describe(Post({HttpPost(nested, "application/x-protobuf", "gzip")})), "400 x 1");
+}
+
+// Scenario: a million empty members or frames, which are together an empty request.
+// Guarantees: A-07: each costs at most a second of processor time, and is answered.
+TEST_F(BombTest, A07AMillionEmptyFramesTakeNoLongerThanASecond) {
+  constexpr std::size_t kMillion = 1'000'000;
+  const std::vector<Bomb> bombs = {
+      {"gzip members", "gzip", Repeated(router::ZlibGzip(Body()), kMillion), true},
+      {"zstd frames", "zstd", Repeated(router::ZstdPack(Body()), kMillion), true},
+      {"snappy identifiers", "x-snappy-framed", Repeated(router::SnappyIdentifier(), kMillion)},
+      {"lz4 frames", "lz4", Repeated(router::Lz4Pack(Body()), kMillion)}};
+  for (const Bomb& bomb : bombs) {
+    const std::string name = std::string("a million empty ") + bomb.what;
+    std::string said;
+    if (bomb.is_of_grpc) {
+      const microseconds cpu = CpuOf([&] {
+        said = bench::Describe(
+            SendBodies(port_, {.encoding = bomb.encoding}, {bomb.body}, kAnswerDeadline));
+      });
+      Check(name + ", gRPC: " + said, cpu, kEmptyFramesCpuMax);
+      EXPECT_TRUE(said == "ok x 1" || said == "grpc 8 x 1" || said == "grpc 3 x 1") << said;
+    }
+    const std::vector<std::string> request = {
+        HttpPost(bomb.body, "application/x-protobuf", bomb.encoding)};
+    const microseconds cpu = CpuOf([&] { said = Describe(Post(request)); });
+    Check(name + ", HTTP: " + said, cpu, kEmptyFramesCpuMax);
+    EXPECT_TRUE(said == "200 x 1" || said == "400 x 1" || said == "413 x 1") << said;
+  }
+}
+
+class BombsAtOnceTest : public BombTest {
+ protected:
+  static constexpr std::uint64_t kBudgetKib = 256 * 1024;
+  void SetUp() override {
+    setting_.spanring_keys = ", memory: {limit: 256MiB}";
+    setting_.rise_kib_max = kBudgetKib + 64 * 1024;
+    setting_.may_refuse_client = true;
+    AbuseTest::SetUp();
+  }
+};
+
+// Scenario: a memory budget of 256 MiB; a hundred bombs at once, over either face.
+// Guarantees: A-06: each is answered, none with success; memory stays within the budget and 64 MiB.
+TEST_F(BombsAtOnceTest, A06AHundredBombsStayWithinTheBudget) {
+  constexpr std::size_t kCount = 100;
+  const LoadResults of_grpc =
+      Send({.in_flight = kCount, .encoding = "gzip"}, std::vector<Body>(kCount, Bombs()[0].body));
+  EXPECT_EQ(of_grpc.ok, 0u);
+  EXPECT_EQ(of_grpc.errors.count("unanswered") + of_grpc.errors.count("closed"), 0u);
+  for (const Bomb& bomb : {Bombs()[0], Bombs()[3], Bombs()[7]}) {
+    const std::map<int, std::size_t> statuses = Post(std::vector<std::string>(
+        kCount, HttpPost(bomb.body, "application/x-protobuf", bomb.encoding)));
+    report_ += std::string("; HTTP ") + bomb.what + ": " + Describe(statuses);
+    for (const auto& [status, count] : statuses) {
+      EXPECT_TRUE(status == 413 || status == 400 || status == 429 || status == 503) << status;
+    }
+  }
+  const std::uint64_t peak = PeakKib(spanring_->pid());
+  report_ += "; peak RSS " + std::to_string(peak >> 10) + " MiB";
+  if (SPANRING_SANITIZED == 0) {
+    EXPECT_LE(peak, kBudgetKib + 64 * 1024);
+  }
+}
+
+// Scenario: JSON of a million "[", and of a million `{"a":`.
+// Guarantees: J-09: 400, in less than 10 ms of processor time; memory rises by less than 8 MiB.
+TEST_F(BombTest, J09DeepJsonIsRefusedAtOnce) {
+  for (const std::string piece : {"[", "{\"a\":"}) {
+    const std::vector<std::string> request = {
+        HttpPost(Repeated(Body(piece.begin(), piece.end()), 1'000'000), "application/json", "")};
+    ResetPeak(spanring_->pid());
+    const std::uint64_t before = PeakKib(spanring_->pid());
+    const microseconds cpu = CpuOf([&] { EXPECT_EQ(Describe(Post(request)), "400 x 1"); });
+    const std::uint64_t rise = PeakKib(spanring_->pid()) - before;
+    Check("a million " + piece + ", RSS rise " + std::to_string(rise) + " KiB", cpu, kJsonCpuMax);
+    if (SPANRING_SANITIZED == 0) {
+      EXPECT_LT(rise, kJsonRiseKibMax);
+    }
+  }
+}
+
+class SlowHttpTest : public AbuseTest {
+ protected:
+  void SetUp() override {
+    setting_.http_keys = ", read_header_timeout: 1s, read_timeout: 2s, idle_timeout: 1s";
+    AbuseTest::SetUp();
+  }
+};
+
+// Scenario: 500 connections to the port of HTTP: a third says nothing, a third sends a head byte by
+// byte, a third half of a body; the time-outs are one and two seconds.
+// Guarantees: A-12: all are closed in time, and a good request beside them is answered.
+TEST_F(SlowHttpTest, A12SlowClientsOfHttpAreGoneInTime) {
+  constexpr std::size_t kCount = 500;
+  const auto start = std::chrono::steady_clock::now();
+  SlowCrowd crowd(http_port_);
+  ASSERT_EQ(crowd.Open(kCount), kCount);
+  const std::string good = HttpPost(ValidRequest(0), "application/x-protobuf", "");
+  const auto statuses = SendHttp(http_port_, std::vector<std::string>(20, good), kAnswerDeadline);
+  EXPECT_EQ(statuses, (std::map<int, std::size_t>{{200, 20}}));
+  EXPECT_EQ(crowd.Continue(milliseconds(200), seconds(8)), kCount);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  report_ = "500 slow connections gone after " + std::to_string(took.count()) + " s";
+}
+
+}  // namespace
+}  // namespace bench
