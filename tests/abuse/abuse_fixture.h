@@ -193,9 +193,8 @@ class AbuseTest : public testing::Test {
             "  pipelines: {traces: {receivers: [otlp], exporters: [loadbalancing]}}\n"
             "  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, "
             "port: " +
-            std::to_string((*ports)[2]) +
-            "}}}}]}}\nspanring: {connections_max: " + std::to_string(kCrowd + 100) + setting_.spanring_keys +
-            "}\n");
+            std::to_string((*ports)[2]) + "}}}}]}}\nspanring: {connections_max: " +
+            std::to_string(kCrowd + 100) + setting_.spanring_keys + "}\n");
     ASSERT_TRUE(config.has_value());
     spanring_ = Start({Program("SPANRING_BINARY", SPANRING_BINARY), "--config", config->string()});
     ASSERT_NE(spanring_, nullptr);

@@ -49,8 +49,8 @@ class SilentCrowd {
   std::vector<int> fds_;
 };
 
-// Sends each of `requests`, whole requests of HTTP/1.1, on a connection of its own, all at once, and
-// waits for the answers: how many had which status; 0: none before the deadline or the end.
+// Sends each of `requests`, whole requests of HTTP/1.1, on a connection of its own, all at once,
+// and waits for the answers: how many had which status; 0: none before the deadline or the end.
 std::map<int, std::size_t> SendHttp(std::uint16_t port, const std::vector<std::string>& requests,
                                     std::chrono::milliseconds deadline);
 // A POST of traces. Empty `encoding`: none.
