@@ -197,7 +197,8 @@ TEST_F(BombsAtOnceTest, A06AHundredBombsStayWithinTheBudget) {
         kCount, HttpPost(bomb.body, "application/x-protobuf", bomb.encoding)));
     report_ += std::string("; HTTP ") + bomb.what + ": " + Describe(statuses);
     for (const auto& [status, count] : statuses) {
-      EXPECT_TRUE(status == 413 || status == 400 || status == 429 || status == 503) << status;
+      // 503 and 504: no memory for it, or not in time.
+      EXPECT_TRUE(status == 413 || status == 400 || status == 503 || status == 504) << status;
     }
   }
   const std::uint64_t peak = PeakKib(spanring_->pid());
