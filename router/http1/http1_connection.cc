@@ -43,10 +43,13 @@ std::shared_ptr<Http1Connection> Http1Connection::Start(WorkerLoop& loop, Memory
 }
 
 void Http1Connection::ShutDown() {
-  is_draining_ = true;
-  const bool is_idle =
-      state_ == State::kHead && parser_.is_between_requests() && kept_.size() == 0 && !HasInput();
-  if (is_idle) Close("finished");
+  is_draining_ = is_shut_down_ = true;
+  if (IsIdle()) Close("finished");
+}
+
+bool Http1Connection::IsIdle() {
+  return state_ == State::kHead && parser_.is_between_requests() && kept_.size() == 0 &&
+         out().empty() && !HasInput();
 }
 
 void Http1Connection::OnClosed(std::string_view reason) {
@@ -123,12 +126,10 @@ void Http1Connection::BeginRequest(bool has_more_bytes) {
   is_closing_ = !head.is_keep_alive || !options_.is_keep_alive;
   const bool has_body = head.is_chunked || head.content_length.value_or(0) > 0;
   is_continue_due_ = head.expects_continue && has_body && !has_more_bytes;
-  is_held_ = is_rest_long_ = false;
-  pace_bytes_ = 0;
-  const TimePoint now = loop().Now();
-  body_until_ =
-      options_.read_timeout > milliseconds(0) ? now + options_.read_timeout : TimePoint::max();
-  loop().SetTimer(timer_, std::min<TimePoint>(body_until_, now + options_.pace_window));
+  is_held_ = was_held_ = is_rest_long_ = false;
+  body_until_ = options_.read_timeout > milliseconds(0) ? loop().Now() + options_.read_timeout
+                                                        : TimePoint::max();
+  WatchPace();
   handler_ = acceptor_.NewRequest(*this);
   for (const HttpField& field : head.fields) handler_->OnHeader(field.name, field.value);
   handler_->OnHeadersEnd();
@@ -148,7 +149,10 @@ void Http1Connection::WriteContinue() {
 
 void Http1Connection::HoldBody(bool is_held) {
   if (std::exchange(is_held_, is_held) == is_held || is_held) return;
-  MarkDirty();  // goes on at the end of the turn: what follows here, an answer perhaps, comes first
+  // Goes on at the end of the turn: what follows here, an answer perhaps, comes first.
+  was_held_ = true;
+  MarkDirty();
+  if (state_ == State::kBody) WatchPace();
 }
 
 void Http1Connection::TakeData() {
@@ -180,6 +184,10 @@ void Http1Connection::Fault(const RequestParser::Fault& fault) {
 }
 
 void Http1Connection::NextRequest() {
+  if (is_shut_down_) {
+    Linger();
+    return;
+  }
   state_ = State::kHead;
   has_head_begun_ = is_let_in_ = false;
   if (options_.asks_credentials) LimitReads(kUnknownClientReadBytes);
@@ -201,12 +209,13 @@ void Http1Connection::Keep(std::span<const std::uint8_t> bytes) {
 
 // Not from inside the answer to the last request, and not before that is written.
 void Http1Connection::TakeUpKept() {
-  if (!is_open() || kept_.size() == 0 || !MayParse()) return;
+  if (!is_open() || !MayParse()) return;
   const auto rest = Parse(kept_.bytes().subspan(kept_position_));
   if (!is_open()) return;
   kept_position_ = kept_.size() - rest.size();
   if (!rest.empty() && state_ != State::kLingering) return;
   kept_.Reset();
+  kept_position_ = 0;
   MarkDirty();
 }
 
@@ -241,8 +250,12 @@ void Http1Connection::CheckPace() {
     Fault({504, "the body of the request arrives too slowly"});
     return;
   }
+  WatchPace();
+}
+
+void Http1Connection::WatchPace() {
   pace_bytes_ = 0;
-  loop().SetTimer(timer_, std::min<TimePoint>(body_until_, now + options_.pace_window));
+  loop().SetTimer(timer_, std::min<TimePoint>(body_until_, loop().Now() + options_.pace_window));
 }
 
 // ---- answering ---------------------------------------------------------------------------------
@@ -314,7 +327,12 @@ void Http1Connection::OnAllWritten() {
   }
   if (state_ == State::kAnswering || is_held_) return;
   if (state_ == State::kBody) WriteContinue();
-  if (kept_.size() == 0) {
+  if (is_shut_down_ && IsIdle()) {
+    Close("finished");
+    return;
+  }
+  // A request that was held may be whole without a byte more.
+  if (kept_.size() == 0 && !std::exchange(was_held_, false)) {
     ResumeReading();
     return;
   }

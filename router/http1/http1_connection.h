@@ -93,6 +93,8 @@ class Http1Connection final : public Channel, private HttpResponder {
   bool MayReadRest() const;
   bool MayDiscardMore() const;
   bool IsUnknownClient() const { return options_.asks_credentials && !is_let_in_; }
+  bool IsIdle();
+  void WatchPace();
   void CheckPace();
   void Linger();
   void Keep(std::span<const std::uint8_t> bytes);
@@ -108,10 +110,12 @@ class Http1Connection final : public Channel, private HttpResponder {
   bool is_answered_ = true;  // the request at hand, if any
   bool has_head_begun_ = false;
   bool is_head_request_ = false;
-  bool is_draining_ = false;
+  bool is_draining_ = false;      // the next answer is the last
+  bool is_shut_down_ = false;     // and without a request there is nothing to wait for
   bool is_closing_ = false;       // after the answer to the request at hand
   bool is_continue_due_ = false;  // the client waits for 100 before it sends the body
   bool is_held_ = false;          // the body, by its handler
+  bool was_held_ = false;         // until a moment ago
   bool has_ended_writing_ = false;
   bool is_let_in_ = false;     // a part of the body went to the handler
   bool is_rest_long_ = false;  // of a refused body: longer than is read for the client's sake

@@ -184,6 +184,26 @@ TEST_F(Http1ConnectionTest, H05OfAnUploadWithoutCredentialsLittleIsRead) {
   }
 }
 
+// Scenario: requests of a client whose password is checked elsewhere: without a body, with a short
+// one, both pipelined, and a wrong password.
+// Guarantees: each is answered when the check is done, and not by a timeout; one that was whole
+// before, too.
+TEST_F(Http1ConnectionTest, ARequestThatWaitsForItsCredentialsGoesOn) {
+  const BasicPolicy::Source source{.file = "", .inline_text = "u:p"};
+  authenticator_.SetPolicy(std::make_shared<const BasicPolicy>(source, *ReadUsers(source)));
+  SetUpHttp(1);
+  const std::string good = "Authorization: Basic dTpw\r\n";
+  EXPECT_EQ(AskHttp(PostTraces("", good)).status, 200) << "nothing more comes after the head";
+  authenticator_.SetPolicy(std::make_shared<const BasicPolicy>(source, *ReadUsers(source)));
+  EXPECT_EQ(AskHttp(PostTraces("abc", good)).status, 400);
+  authenticator_.SetPolicy(std::make_shared<const BasicPolicy>(source, *ReadUsers(source)));
+  EXPECT_EQ(
+      AskHttp(PostTraces("", good) + PostTraces("abc", good) + PostTraces("", good), 3).status,
+      200);
+  EXPECT_EQ(AskHttp(PostTraces("", "Authorization: Basic dTp4\r\n")).status, 401);
+  verifier_.Stop();
+}
+
 // Scenario: the port asks for credentials; one connection sends two good requests of 1 MiB, then
 // one without credentials and a short body, then a good one. Guarantees: who is let in is read
 // without that bound, and a short refused body ends nothing.
