@@ -152,8 +152,8 @@ bool IsSection(ValueType type) {
 
 bool IsList(ValueType type) {
   return type == ValueType::kSectionList || type == ValueType::kStringList ||
-         type == ValueType::kCompressionList ||
-         type == ValueType::kTargetList || type == ValueType::kServerList;
+         type == ValueType::kCompressionList || type == ValueType::kTargetList ||
+         type == ValueType::kServerList;
 }
 
 // One walk; holds what every step of it needs.

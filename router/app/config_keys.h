@@ -26,10 +26,10 @@ enum class ValueType {
   kChoice,    // one of `choices`
   kStringList,
   kCompressionList,  // names of compressions; "" for none
-  kTargetList,  // host or host:port
-  kServerList,  // ip or ip:port
-  kHeaders,     // a map of header names to secret values
-  kAny,         // not looked into
+  kTargetList,       // host or host:port
+  kServerList,       // ip or ip:port
+  kHeaders,          // a map of header names to secret values
+  kAny,              // not looked into
 };
 
 enum class Treatment {

@@ -40,7 +40,7 @@ class RunningRouter {
     std::string dns_resolver = {};           // instead of it: the keys of resolver.dns
     std::string grpc_settings = {};  // more keys of receivers.otlp.protocols.grpc: "key: value, …"
     bool has_grpc = true;
-    std::string http_settings = {};  // more keys of receivers.otlp.protocols.http
+    std::string http_settings = {};               // more keys of receivers.otlp.protocols.http
     std::string exporter_tls = "insecure: true";  // keys of its tls block
     std::string exporter_settings = {};  // more keys of exporters.loadbalancing.protocol.otlp
     std::string extension = {};          // one more extension that is started: "id: {…}"
