@@ -97,8 +97,13 @@ class AbuseTest : public testing::Test {
     }
     EXPECT_GT(Number(said, "ok"), 0);
     const std::string arrived = ReadAll(control_port_, kAnswerDeadline);
-    EXPECT_EQ(Number(arrived, "distinct"), Number(said, "spans_acknowledged"));
-    EXPECT_EQ(Number(arrived, "duplicates"), 0) << arrived;
+    if (setting_.may_refuse_client) {
+      // What ran out of time may have arrived, once or twice.
+      EXPECT_GE(Number(arrived, "distinct"), Number(said, "spans_acknowledged"));
+    } else {
+      EXPECT_EQ(Number(arrived, "distinct"), Number(said, "spans_acknowledged"));
+      EXPECT_EQ(Number(arrived, "duplicates"), 0) << arrived;
+    }
     EXPECT_EQ(Number(arrived, "misplaced_traces"), 0) << arrived;
     std::printf(
         "[  REPORT  ] %s | RSS rise %.1f MiB | good client: %lld requests ok, p99 %lld us\n",
