@@ -126,6 +126,11 @@ void ServerStream::HoldBody(bool is_held) {
   connection_.MarkDirty();
 }
 
+void ServerStream::StopRequest() {
+  nghttp2_submit_rst_stream(connection_.session(), NGHTTP2_FLAG_NONE, id_, NGHTTP2_NO_ERROR);
+  connection_.MarkDirty();
+}
+
 const std::string& ServerStream::peer() const { return connection_.peer(); }
 
 // ---- ServerConnection --------------------------------------------------------------------------
@@ -226,8 +231,14 @@ int ServerConnection::OnFrameSent(nghttp2_session* session, const nghttp2_frame*
   Self(self).NoteGoaway(*frame);
   if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
   if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
-  const ServerStream* stream = Self(self).Find(frame->hd.stream_id);
-  if (stream != nullptr && !stream->has_request_ended_) {
+  ServerStream* stream = Self(self).Find(frame->hd.stream_id);
+  if (stream == nullptr || stream->has_request_ended_) return 0;
+  if (stream->is_http_) {
+    // Not every client of HTTP gets to read an answer that is followed by a reset (curl 7.88):
+    // its window stays shut, and it may end the stream itself.
+    stream->is_held_ = true;
+    Self(self).loop().SetTimer(stream->linger_timer_, Self(self).loop().Now() + kLingerMax);
+  } else {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id_, NGHTTP2_NO_ERROR);
   }
   return 0;

@@ -66,6 +66,9 @@ class ServerStream final : public HttpResponder {
   bool is_deferred_ = false;  // nghttp2 waits for more of out_
   bool is_finished_ = false;  // trailers follow out_
   bool is_http_ = false;      // no trailers
+  // The client was answered early and has not stopped by itself.
+  void StopRequest();
+  MemberTimer<ServerStream, &ServerStream::StopRequest> linger_timer_{*this};
   bool is_held_ = false;
   std::size_t held_bytes_ = 0;  // received, not given back to the window
   std::size_t header_bytes_ = 0;

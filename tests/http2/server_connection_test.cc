@@ -102,8 +102,10 @@ TEST_F(ServerConnectionTest, HttpAnswerHasNoGrpcTrailersP01) {
 
 // Scenario: the answer is given at the end of the headers, with a status and with an HTTP text,
 // while the client has only begun to send.
-// Guarantees: the answer comes whole, then RST_STREAM(NO_ERROR) asks to stop sending; the
-// handler hears neither data nor a reset any more; the connection goes on.
+// Guarantees: the answer comes whole, then RST_STREAM(NO_ERROR) asks to stop sending, over plain
+// HTTP not before the client had time to do so by itself (curl 7.88 loses an answer that is
+// followed by a reset); the handler hears neither data nor a reset any more; the connection goes
+// on.
 TEST_F(ServerConnectionTest, EarlyAnswerStopsTheRestOfTheRequest) {
   on_headers_end_ = [this](SeenRequest& seen) {
     if (seen_.size() == 1) {
@@ -115,9 +117,11 @@ TEST_F(ServerConnectionTest, EarlyAnswerStopsTheRestOfTheRequest) {
   Connect();
   for (std::size_t i = 0; i < 2; ++i) {
     PeerStream& call = client_->Request(Export(), std::string(1000, 'x'), false);
+    ASSERT_TRUE(Until([&] { return call.is_ended; }));
+    const TimePoint answered = Clock::now();
     ASSERT_TRUE(Until([&] { return call.is_closed; }));
+    EXPECT_EQ(Clock::now() - answered >= kLingerMax / 2, i == 1);
     EXPECT_EQ(call.error, static_cast<std::uint32_t>(NGHTTP2_NO_ERROR));
-    EXPECT_TRUE(call.is_ended) << "the answer was cut off";
     EXPECT_EQ(client_->frames().back(), "RST_STREAM " + std::to_string(call.id) + " 0");
     EXPECT_EQ(seen_[i]->body, "");
     EXPECT_EQ(seen_[i]->resets, 0);
