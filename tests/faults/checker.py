@@ -245,6 +245,10 @@ class TroubleIndex:
     def overlaps(self, where, begin, end):
         return any(first <= end and begin <= last for first, last in self.spans.get(where, ()))
 
+    def begin_before(self, where, at, grace):
+        """When the trouble began that was there at that time, or until `grace` before it; else that time."""
+        return min((first for first, last in self.spans.get(where, ()) if first <= at <= last + grace), default=at)
+
 
 def check_duplicates(run, books, counts, notes, faults):
     """I5: a second copy needs a reason: an answer that may have been lost, or a client that sent again."""
@@ -278,6 +282,7 @@ def check_owners(run, books, counts, notes, faults):
     """I2: a copy is at the owner of its trace on a ring that was in use, or its owner was in trouble."""
     starts = [start for start, _ in run.rings]
     index = TroubleIndex(run.troubles, {trouble.kind for trouble in run.troubles} - SPOKEN)
+    standing = TroubleIndex(run.troubles, {"stop", "blackhole"})  # takes later what was sent to it before
     lacking = TroubleIndex(run.troubles, {"router_files"})  # a router that cannot connect takes any backend for down
     for number, copies in books.copies.items():
         for at, backend, _, trace in copies:
@@ -287,7 +292,8 @@ def check_owners(run, books, counts, notes, faults):
             owners = [ring.get(trace) for _, ring in run.rings[first:max(last, first + 1)]]
             if backend in owners:
                 continue
-            if any(index.overlaps(where, at - OWNER_GRACE, at) for where in (*owners, "machine")) or \
+            sent = standing.begin_before(backend, at, OWNER_GRACE)
+            if any(index.overlaps(where, sent - OWNER_GRACE, at) for where in (*owners, "machine")) or \
                     lacking.overlaps("router", at - OWNER_GRACE, at):
                 notes["copies away from a troubled owner"] += 1
                 continue

@@ -96,6 +96,15 @@ class CheckerTest(unittest.TestCase):
         self.expect(check([call()], [taken(backend=B)], troubles=[down(kind="fail")]), "I2")
         self.expect(check([call()], [taken(backend=B)], troubles=[down(begin=20 * S, end=21 * S)]), "I2")
 
+    def test_a_successor_that_stood_still_takes_late_what_it_was_sent(self):
+        owner_down = down(where=A, begin=9 * S, end=10 * S)
+        def misrouted(*troubles):
+            return check([call()], [taken(backend=B, at=17 * S)], troubles=[owner_down, *troubles]).counts["misrouted"]
+        self.assertEqual(misrouted(down(kind="stop", where=B, begin=10 * S, end=16 * S)), 0)
+        self.assertGreater(misrouted(), 0)
+        self.assertGreater(misrouted(down(kind="kill", where=B, begin=10 * S, end=16 * S)), 0)
+        self.assertGreater(misrouted(down(kind="stop", where=B, begin=10 * S, end=12 * S)), 0)
+
     def test_a_new_ring_may_be_used_from_its_time_and_the_old_one_for_a_while(self):
         def at(second, backend):
             rings = [(0, {TRACE: A}), (40 * S, {TRACE: B})]
