@@ -1,10 +1,10 @@
 #include "router/auth/apache_md5.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
+
+#include "router/auth/digest.h"
 
 namespace router {
 namespace {
@@ -14,13 +14,7 @@ constexpr std::size_t kSaltBytesMax = 8;
 constexpr int kRounds = 1000;
 constexpr std::size_t kDigestBytes = 16;
 
-std::string Md5(const std::string& text) {
-  std::string digest(kDigestBytes, '\0');
-  unsigned size = 0;
-  EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-             EVP_md5(), nullptr);
-  return digest;
-}
+std::string Md5(const std::string& text) { return DigestOf(EVP_md5(), text); }
 
 // Six bits a character, low bits first, in crypt's own alphabet.
 void AppendBits(std::string& text, std::uint32_t value, int characters) {

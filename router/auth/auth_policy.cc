@@ -1,6 +1,5 @@
 #include "router/auth/auth_policy.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -8,16 +7,13 @@
 #include <sstream>
 #include <utility>
 
+#include "router/auth/digest.h"
 #include "router/base/small_file.h"
 
 namespace router {
 namespace {
 
 constexpr std::size_t kCredentialsBytesMax = 4096;
-
-bool IsSame(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
 
 bool HasPrefixIgnoringCase(std::string_view text, std::string_view prefix) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -111,8 +107,9 @@ AuthPolicy::Decision BearerPolicy::Decide(std::string_view value, TimePoint now)
   const auto token = AfterScheme(value, options_.scheme);
   if (!token || token->empty()) return Decision::kRefused;
   bool is_good = false;
-  for (const std::string& good : tokens_) is_good |= IsSame(*token, good);
-  for (const Former& good : former_) is_good |= IsSame(*token, good.token) && now < good.until;
+  for (const std::string& good : tokens_) is_good |= IsSameSecret(*token, good);
+  for (const Former& good : former_)
+    is_good |= IsSameSecret(*token, good.token) && now < good.until;
   if (is_good) return Decision::kAccepted;
   return options_.file.empty() ? Decision::kRefused : Decision::kUnknown;
 }

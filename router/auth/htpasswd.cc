@@ -1,13 +1,13 @@
 #include "router/auth/htpasswd.h"
 
 #include <crypt.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include <memory>
 
 #include "router/auth/apache_md5.h"
+#include "router/auth/digest.h"
 
 namespace router {
 namespace {
@@ -15,18 +15,6 @@ namespace {
 constexpr std::string_view kApacheMd5 = "$apr1$";
 constexpr std::string_view kSha = "{SHA}";
 constexpr std::string_view kSaltedSha = "{SSHA}";
-
-bool IsSame(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string Sha1(const std::string& text) {
-  std::string digest(SHA_DIGEST_LENGTH, '\0');
-  unsigned size = 0;
-  EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-             EVP_sha1(), nullptr);
-  return digest;
-}
 
 // Standard base64; empty when it is none.
 std::string FromBase64(std::string_view text) {
@@ -46,22 +34,22 @@ bool MatchSha(std::string_view encoded, std::string_view password) {
   const std::string bytes = FromBase64(encoded);
   if (bytes.size() < SHA_DIGEST_LENGTH) return false;
   const std::string salt = bytes.substr(SHA_DIGEST_LENGTH);
-  return IsSame(Sha1(std::string(password) + salt),
-                std::string_view(bytes).substr(0, SHA_DIGEST_LENGTH));
+  return IsSameSecret(DigestOf(EVP_sha1(), std::string(password) + salt),
+                      std::string_view(bytes).substr(0, SHA_DIGEST_LENGTH));
 }
 
 bool MatchApacheMd5(std::string_view hash, std::string_view password) {
   const std::string_view rest = hash.substr(kApacheMd5.size());
   const std::size_t end = rest.find('$');
   if (end == std::string_view::npos) return false;
-  return IsSame(ApacheMd5(password, rest.substr(0, end)), rest.substr(end + 1));
+  return IsSameSecret(ApacheMd5(password, rest.substr(0, end)), rest.substr(end + 1));
 }
 
 bool MatchCrypt(const std::string& hash, std::string_view password) {
   if (password.find('\0') != std::string_view::npos) return false;
   const auto scratch = std::make_unique<crypt_data>();
   const char* result = ::crypt_r(std::string(password).c_str(), hash.c_str(), scratch.get());
-  return result != nullptr && IsSame(result, hash);
+  return result != nullptr && IsSameSecret(result, hash);
 }
 
 bool MatchHash(const std::string& hash, std::string_view password) {
@@ -70,7 +58,7 @@ bool MatchHash(const std::string& hash, std::string_view password) {
   if (view.starts_with(kSaltedSha)) return MatchSha(view.substr(kSaltedSha.size()), password);
   if (view.starts_with(kSha)) return MatchSha(view.substr(kSha.size()), password);
   if (view.starts_with('$')) return MatchCrypt(hash, password);
-  return IsSame(view, password);
+  return IsSameSecret(view, password);
 }
 
 // Roughly, and only to compare.
