@@ -75,9 +75,12 @@ def _passes_once(command, case):
 
 
 def _read_report(path):
-    """(failed cases as "http2/5.1/9", number of cases)"""
+    """(failed cases as "http2/5.1/9", number of cases). What h2spec says of a failure is cut out first: it stands there
+    as it came, a "<" or bytes of the peer's included, and such a file is no XML.
+    """
+    document = re.sub(rb"<(failure|error)>.*?</\1>", rb"<\1/>", path.read_bytes(), flags=re.DOTALL)
     failed, count = set(), 0
-    for suite in xml.etree.ElementTree.parse(path).getroot().iter("testsuite"):
+    for suite in xml.etree.ElementTree.fromstring(document).iter("testsuite"):
         for number, case in enumerate(suite.iter("testcase"), 1):
             count += 1
             if case.find("failure") is not None or case.find("error") is not None:
