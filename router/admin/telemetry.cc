@@ -102,8 +102,8 @@ struct BackendSum {
   std::array<std::uint64_t, BackendMetrics::kLatencyBoundsMs.size() + 1> latency{};
   std::array<std::uint64_t, kBackendStateCount> states{};
   std::uint64_t latency_sum_us = 0;
-  std::uint64_t spans = 0, bytes = 0, in_flight = 0, waiting = 0, connects = 0, failures = 0,
-                retries = 0;
+  std::uint64_t spans = 0, messages = 0, unmerged = 0, bytes = 0, in_flight = 0, waiting = 0,
+                connects = 0, failures = 0, retries = 0;
   std::array<std::uint64_t, kTlsFaultNames.size()> tls_faults{};
 
   void Add(const BackendMetrics& metrics) {
@@ -112,6 +112,8 @@ struct BackendSum {
     ++states[static_cast<std::size_t>(metrics.state.load(std::memory_order_relaxed))];
     latency_sum_us += metrics.latency_sum_us.Value();
     spans += metrics.spans_accepted.Value();
+    messages += metrics.messages.Value();
+    unmerged += metrics.unmerged.Value();
     bytes += metrics.bytes_sent.Value();
     in_flight += metrics.in_flight.Value();
     waiting += metrics.waiting.Value();
@@ -167,6 +169,12 @@ void AddBackends(Page& page, const BackendSums& sums) {
   }
   AddPerBackend(page, MetricType::Counter, "spanring_backend_spans_total",
                 "Spans that a backend accepted", sums, &BackendSum::spans);
+  AddPerBackend(page, MetricType::Counter, "spanring_backend_messages_total",
+                "gRPC requests sent to a backend, each with one attempt or several", sums,
+                &BackendSum::messages);
+  AddPerBackend(page, MetricType::Counter, "spanring_backend_unmerged_messages_total",
+                "gRPC requests refused for good whose attempts were sent again one by one", sums,
+                &BackendSum::unmerged);
   AddPerBackend(page, MetricType::Counter, "spanring_backend_sent_bytes_total",
                 "Bytes of requests sent to a backend, as compressed", sums, &BackendSum::bytes);
   AddPerBackend(page, MetricType::Gauge, "spanring_backend_in_flight_requests",

@@ -27,6 +27,8 @@ WorkerOptions ToWorkerOptions(const Config& config, const std::string& version) 
   options.backend.connect_timeout = config.backend.connect_timeout;
   options.backend.in_flight_max = config.backend.in_flight_max;
   options.backend.pending_bytes_max = config.backend.pending_bytes_max;
+  options.backend.merged_bytes_max =
+      std::min(config.backend.merged_bytes_max, config.backend.request_bytes_max);
   options.backend.headers = config.exporter.headers;
   options.backend.user_agent = "spanring/" + version;
   options.forwarder.spans_max = config.request.spans_max;

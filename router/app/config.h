@@ -149,6 +149,7 @@ struct Config {
     std::size_t request_bytes_max = (std::size_t{4} << 20) - (std::size_t{64} << 10);
     std::uint32_t in_flight_max = 256;                      // requests; later ones wait
     std::size_t pending_bytes_max = std::size_t{64} << 20;  // bytes waiting for a free place
+    std::size_t merged_bytes_max = std::size_t{256} << 10;  // of requests that leave as one; 0: none
     bool operator==(const Backend&) const = default;
   };
 

@@ -485,6 +485,12 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         "for the moment.")
         .Default("64MiB")
         .Within(kMiB, 16 * kGiB),
+    Key("spanring.backend.merged_bytes_max", kBytes,
+        "What leaves for a backend at the same moment leaves as one request of at most so many "
+        "bytes, uncompressed; no longer than `max_request_bytes`. `0`: nothing is merged. Merged "
+        "are `none` and `gzip`.")
+        .Default("256KiB")
+        .Within(0, 64 * kMiB),
     Key("spanring.auth", kSection, "The rotation of secrets."),
     Key("spanring.auth.rotation_grace", kDuration,
         "How long a secret is still let in after it has left its file: clients change later.")

@@ -261,6 +261,7 @@ void ReadOwn(const YamlNode& root, Config& config, FaultLog& log) {
   Read(own, "backend.max_request_bytes", config.backend.request_bytes_max);
   Read(own, "backend.in_flight_max", config.backend.in_flight_max);
   Read(own, "backend.pending_bytes_max", config.backend.pending_bytes_max);
+  Read(own, "backend.merged_bytes_max", config.backend.merged_bytes_max);
   Read(own, "auth.rotation_grace", config.auth_rotation.grace);
   Read(own, "drain.delay", config.drain.delay);
   Read(own, "drain.timeout", config.drain.timeout);

@@ -16,11 +16,11 @@
 #include "router/base/clock.h"
 #include "router/base/grpc_code.h"
 #include "router/codec/compression.h"
-#include "router/http2/client_connection.h"
 
 namespace router {
 
 class Backend;
+class Message;
 
 // What a backend said, or that it could not be asked.
 struct AttemptResult {
@@ -39,19 +39,22 @@ struct AttemptResult {
   std::optional<milliseconds> retry_delay = {};
 };
 
-class Attempt : public ResponseSink {
+class Attempt {
  public:
   virtual void OnAttemptDone(AttemptResult&& result) = 0;
 
-  // Its bytes were given to a connection; before that, cancelling it leaves no trace anywhere.
-  bool is_on_wire() const { return call_ != nullptr; }
+  // Its bytes were given to a connection, at the end of the turn or later; before that, cancelling
+  // it leaves no trace anywhere.
+  bool is_on_wire() const { return message_ != nullptr; }
 
   // Set before Backend::Send().
   std::shared_ptr<const Body> body;
   std::span<const std::uint8_t> frame;  // gRPC prefix and message, inside `body`
   Compression compression = Compression::kNone;
+  std::size_t plain_bytes = 0;  // of the message before compression
   std::size_t spans = 0;
-  bool is_retry = false;  // charged to the backend's retry budget
+  bool is_retry = false;    // charged to the backend's retry budget
+  bool goes_alone = false;  // never merged: one of those it was merged with is refused for good
   bool is_abandoned =
       false;             // nobody waits any more: finish what is on the wire, send nothing again
   TimePoint deadline{};  // of the attempt: told to the backend as grpc-timeout
@@ -61,11 +64,9 @@ class Attempt : public ResponseSink {
 
  private:
   friend class Backend;
-  void OnResponse(GrpcResponse&& response) final;
 
   Backend* backend_ = nullptr;  // null when not in a backend's hands
-  ClientConnection* connection_ = nullptr;
-  ClientCall* call_ = nullptr;  // null while waiting
+  Message* message_ = nullptr;  // null while waiting
   TimePoint sent_at_{};
   bool was_resent_ = false;  // rules P-09, P-10: a proof of "not processed" is used once
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <ranges>
 #include <utility>
 
 #include "router/base/limits.h"
@@ -30,6 +31,8 @@ constexpr std::uint32_t kUnansweredMax = 2;
 constexpr milliseconds kSilentProbeFirst{1000};
 constexpr std::uint32_t kSilentProbeDoublings = 3;
 constexpr milliseconds kHoldMax{30000};
+// After a merged message was refused, or accepted in part: until the cause has likely gone.
+constexpr milliseconds kMergePause{10000};
 constexpr unsigned kUserTimeoutMs = 2000;  // unacknowledged bytes this old: the path is dead
 
 // After GOAWAY the new connection is opened at once, but not in a tight loop.
@@ -44,14 +47,9 @@ Compression CompressionOf(const GrpcResponse& response) {
 
 }  // namespace
 
-void Attempt::OnResponse(GrpcResponse&& response) {
-  assert(backend_ != nullptr);
-  backend_->OnAttemptResponse(*this, std::move(response));
-}
-
 Backend::Backend(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOptions> options,
                  BackendEndpoint endpoint, BackendObserver& observer)
-    : Flushable(loop),
+    : Flushable(loop, Stage::kDecide),
       codec_(codec),
       options_(std::move(options)),
       endpoint_(std::move(endpoint)),
@@ -86,7 +84,7 @@ void Backend::SetOptions(std::shared_ptr<const BackendOptions> options) {
   options_ = std::move(options);
   MakeFields();
   if (is_other_kind) ReplaceOtherKind();
-  SendWaiting();
+  MarkDirty();
 }
 
 // One that is not ready yet must not become so: nothing may be sent to it.
@@ -196,15 +194,15 @@ void Backend::GoDown(std::string_view reason, Duration probe_after) {
   Report(false);
 }
 
-// What it still has on the wire may be answered yet; nothing new is sent until a probe succeeds.
-void Backend::OnUnanswered(const Attempt& attempt) {
+// A message on `connection` was given up; true: that was counted. What is still on the wire may be
+// answered yet; nothing new is sent until a probe succeeds.
+bool Backend::OnUnanswered(const ClientConnection* connection) {
   // While this worker cannot keep up, it is its own ear that is slow.
   const Duration silence = in_flight_ > 0 ? loop().Now() - silent_since_ : silent_before_;
   const bool is_silence = silence >= options_->silence_min && !loop().is_saturated();
-  const bool is_current =
-      state() == BackendState::kReady && attempt.connection_ == connection_.get();
-  if (!is_silence || !is_current) return;
-  if (++unanswered_ < kUnansweredMax || !observer_.MayTakeDown()) return;
+  const bool is_current = state() == BackendState::kReady && connection == connection_.get();
+  if (!is_silence || !is_current) return false;
+  if (++unanswered_ < kUnansweredMax || !observer_.MayTakeDown()) return true;
   unanswered_ = 0;
   const auto old = std::move(connection_);
   connection_.reset();
@@ -213,6 +211,7 @@ void Backend::OnUnanswered(const Attempt& attempt) {
       kSilentProbeFirst * (1 << std::min(silent_downs_, kSilentProbeDoublings));
   ++silent_downs_;
   GoDown("it answers nothing", probe_after);
+  return true;
 }
 
 void Backend::OnConnectionReady() {
@@ -228,7 +227,7 @@ void Backend::OnConnectionReady() {
   }
   TransitionTo(BackendState::kReady);
   Report(true);
-  SendWaiting();
+  MarkDirty();
 }
 
 // GOAWAY: the old connection finishes what it has, a new one takes what comes.
@@ -301,66 +300,107 @@ void Backend::Send(Attempt& attempt) {
   pending_bytes_ += attempt.frame.size();
   switch (state()) {
     case BackendState::kDown:
-      FailLater(attempt, "backend " + endpoint_.name + " is down: " + last_error_);
+      EndLater(attempt, "backend " + endpoint_.name + " is down: " + last_error_);
       return;
     case BackendState::kDraining:
     case BackendState::kGone:
-      FailLater(attempt, "backend " + endpoint_.name + " was removed");
+      EndLater(attempt, "backend " + endpoint_.name + " was removed");
       return;
     case BackendState::kConnecting:
     case BackendState::kReady:
       break;
   }
   if (loop().Now() < held_until_ && attempt.deadline <= held_until_) {
-    FailLater(attempt, HeldResult());
+    EndLater(attempt, HeldResult());
     return;
   }
   if (pending_bytes_ > options_->pending_bytes_max && !is_first) {
-    FailLater(attempt, {.was_processed_maybe = false,
-                        .may_retry = false,
-                        .message = "backend " + endpoint_.name + " has too much waiting"});
+    EndLater(attempt, {.was_processed_maybe = false,
+                       .may_retry = false,
+                       .message = "backend " + endpoint_.name + " has too much waiting"});
     return;
   }
-  if (waiting_.empty() && TrySend(attempt)) return;
   waiting_.push_back(&attempt);
   metrics_->waiting.Add();
+  MarkDirty();
 }
 
-bool Backend::TrySend(Attempt& attempt) {
-  if (loop().Now() < held_until_ || in_flight_ >= options_->in_flight_max) return false;
-  if (!connection_ || !connection_->CanSend()) return false;
+void Backend::SendWaiting() {
+  const bool may_merge = loop().Now() >= merge_again_at_;
+  while (!waiting_.empty() && loop().Now() >= held_until_ && in_flight_ < options_->in_flight_max &&
+         connection_ && connection_->CanSend()) {
+    if (!SendFirst(CountMergeable(waiting_, may_merge ? options_->merged_bytes_max : 0))) return;
+  }
+}
+
+// Those at the head of the queue, as one message. False: the session takes no more.
+bool Backend::SendFirst(std::size_t count) {
+  Message& message = NewMessage();
+  message.attempts.assign(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
+  std::optional<BodyRanges> ranges = Join(message.attempts);
+  if (!ranges) {
+    message.attempts.resize(1);
+    ranges = Join(message.attempts);
+  }
+  TimePoint deadline{};
+  std::size_t bytes = 0;
+  for (const Attempt* attempt : message.attempts) {
+    deadline = std::max(deadline, attempt->deadline);
+    message.spans_sent += attempt->spans;
+  }
+  for (const BodyRange& range : *ranges) bytes += range.bytes.size();
   const std::string timeout =
-      FormatGrpcTimeout(std::chrono::duration_cast<milliseconds>(attempt.deadline - loop().Now()));
+      FormatGrpcTimeout(std::chrono::duration_cast<milliseconds>(deadline - loop().Now()));
+  const Compression compression = message.attempts[0]->compression;
   const std::size_t fixed = fields_.size();
   fields_.push_back(Field("grpc-timeout", timeout, NGHTTP2_NV_FLAG_NO_INDEX));
-  if (attempt.compression != Compression::kNone) {
-    fields_.push_back(StaticField("grpc-encoding", NameOf(attempt.compression)));
+  if (compression != Compression::kNone) {
+    fields_.push_back(StaticField("grpc-encoding", NameOf(compression)));
   }
-  attempt.call_ = connection_->Send(fields_, attempt.body, attempt.frame, attempt);
+  message.call = connection_->Send(fields_, *std::move(ranges), message);
   fields_.resize(fixed);
-  if (attempt.call_ == nullptr) return false;
-  attempt.connection_ = connection_.get();
+  if (message.call == nullptr) {
+    Recycle(message);
+    return false;
+  }
+  message.attempts_sent = message.attempts.size();
+  message.connection = connection_.get();
+  for (Attempt* attempt : message.attempts) attempt->message_ = &message;
+  waiting_.erase(waiting_.begin(),
+                 waiting_.begin() + static_cast<std::ptrdiff_t>(message.attempts_sent));
+  metrics_->waiting.Subtract(message.attempts_sent);
   if (in_flight_ == 0) silent_since_ = loop().Now() - silent_before_;
   ++in_flight_;
+  attempts_on_wire_ += static_cast<std::uint32_t>(message.attempts_sent);
   metrics_->in_flight.Add();
-  metrics_->bytes_sent.Add(attempt.frame.size());
+  metrics_->messages.Add();
+  metrics_->bytes_sent.Add(bytes);
   if (connection_->calls_started() >= options_->calls_per_connection_max) OnConnectionDraining();
   return true;
 }
 
-void Backend::SendWaiting() {
-  while (!waiting_.empty() && TrySend(*waiting_.front())) {
-    metrics_->waiting.Subtract();
-    waiting_.pop_front();
+Message& Backend::NewMessage() {
+  if (idle_messages_.empty()) {
+    idle_messages_.push_back(messages_.emplace_back(std::make_unique<Message>(*this)).get());
   }
+  Message& message = *idle_messages_.back();
+  idle_messages_.pop_back();
+  return message;
 }
 
-void Backend::LeaveWire(bool is_answered) {
+void Backend::Recycle(Message& message) {
+  message.Clear();
+  idle_messages_.push_back(&message);
+}
+
+void Backend::LeaveWire(const Message& message, bool is_answered) {
   if (is_answered) {
     silent_since_ = loop().Now();
     unanswered_ = 0;
     silent_downs_ = 0;
   }
+  for (Attempt* attempt : message.attempts) attempt->message_ = nullptr;
+  attempts_on_wire_ -= static_cast<std::uint32_t>(message.attempts.size());
   --in_flight_;
   metrics_->in_flight.Subtract();
   if (in_flight_ == 0) silent_before_ = loop().Now() - silent_since_;
@@ -377,11 +417,20 @@ void Backend::Cancel(Attempt& attempt, AttemptOutcome why) {
   assert(attempt.backend_ == this);
   Release(attempt);
   metrics_->attempts[static_cast<std::size_t>(why)].Add();
-  if (attempt.call_ != nullptr) {
-    attempt.connection_->Cancel(*std::exchange(attempt.call_, nullptr));
-    LeaveWire(false);
-    if (why == AttemptOutcome::kTimeout) OnUnanswered(attempt);
-    SendWaiting();
+  if (Message* message = std::exchange(attempt.message_, nullptr)) {
+    --attempts_on_wire_;
+    std::erase(message->attempts, &attempt);
+    const ClientConnection* connection = message->connection;
+    const bool is_over = message->attempts.empty();
+    if (is_over) {
+      message->connection->Cancel(*message->call);
+      LeaveWire(*message, false);
+    }
+    if (why == AttemptOutcome::kTimeout && !message->is_counted_unanswered) {
+      message->is_counted_unanswered = OnUnanswered(connection);
+    }
+    if (is_over) Recycle(*message);
+    MarkDirty();
     return;
   }
   if (const auto found = std::find(waiting_.begin(), waiting_.end(), &attempt);
@@ -390,20 +439,20 @@ void Backend::Cancel(Attempt& attempt, AttemptOutcome why) {
     waiting_.erase(found);
     return;
   }
-  std::erase_if(failed_, [&](const auto& failed) { return failed.first == &attempt; });
+  std::erase_if(ended_, [&](const auto& ended) { return ended.first == &attempt; });
 }
 
-void Backend::FailLater(Attempt& attempt, AttemptResult&& result) {
-  failed_.emplace_back(&attempt, std::move(result));
+void Backend::EndLater(Attempt& attempt, AttemptResult&& result) {
+  ended_.emplace_back(&attempt, std::move(result));
   MarkDirty();
 }
 
-void Backend::FailLater(Attempt& attempt, std::string reason) {
-  FailLater(attempt, {.was_processed_maybe = false, .message = std::move(reason)});
+void Backend::EndLater(Attempt& attempt, std::string reason) {
+  EndLater(attempt, {.was_processed_maybe = false, .message = std::move(reason)});
 }
 
 void Backend::FailWaiting(const std::string& reason) {
-  for (Attempt* attempt : waiting_) FailLater(*attempt, reason);
+  for (Attempt* attempt : waiting_) EndLater(*attempt, reason);
   metrics_->waiting.Subtract(waiting_.size());
   waiting_.clear();
 }
@@ -426,48 +475,105 @@ void Backend::HoldFor(milliseconds delay) {
   std::erase_if(waiting_, [&](Attempt* attempt) {
     if (attempt->deadline > until) return false;
     metrics_->waiting.Subtract();
-    FailLater(*attempt, HeldResult());
+    EndLater(*attempt, HeldResult());
     return true;
   });
 }
 
-// Those that fail again while they are told come after the others.
+// Those that end again while they are told come after the others.
 void Backend::Flush() {
   const auto self = shared_from_this();
-  for (std::size_t left = failed_.size(); left > 0 && !failed_.empty(); --left) {
-    auto [attempt, result] = std::move(failed_.front());
-    failed_.pop_front();
+  for (std::size_t left = ended_.size(); left > 0 && !ended_.empty(); --left) {
+    auto [attempt, result] = std::move(ended_.front());
+    ended_.pop_front();
     Finish(*attempt, std::move(result));
   }
-  if (!failed_.empty()) MarkDirty();
+  if (!ended_.empty()) MarkDirty();
+  SendWaiting();
 }
 
 // ---- answers -----------------------------------------------------------------------------------
 
-void Backend::OnAttemptResponse(Attempt& attempt, GrpcResponse&& response) {
+void Backend::OnResponse(Message& message, GrpcResponse&& response) {
   const auto self = shared_from_this();
-  attempt.call_ = nullptr;
-  LeaveWire(response.kind == GrpcResponse::Kind::kStatus);
-  if (response.kind == GrpcResponse::Kind::kUnprocessed && !attempt.was_resent_ &&
-      !attempt.is_abandoned && state() != BackendState::kDraining &&
-      state() != BackendState::kGone) {
-    attempt.was_resent_ = true;
-    if (state() == BackendState::kDown) {
-      FailLater(attempt, std::move(response.message));
-      return;
-    }
-    waiting_.push_front(&attempt);
-    metrics_->waiting.Add();
-    SendWaiting();
+  const bool is_unprocessed = response.kind == GrpcResponse::Kind::kUnprocessed;
+  LeaveWire(message, response.kind == GrpcResponse::Kind::kStatus);
+  AttemptResult result = Interpret(std::move(response));
+  const bool is_refused = result.kind == AttemptResult::Kind::kPermanent;
+  if (result.retry_delay.has_value() && !is_refused) HoldFor(*result.retry_delay);
+  MarkDirty();
+  if (is_unprocessed) {
+    SendAgain(message, result);
+  } else if (message.is_merged() && is_refused) {
+    SendEachAlone(message, result);
+  } else if (message.is_merged()) {
+    FinishEach(message, result);
+  } else {
+    Attempt& attempt = *message.attempts[0];
+    Recycle(message);
+    metrics_->AddLatency(loop().Now() - attempt.sent_at_);
+    Finish(attempt, std::move(result));
     return;
   }
-  metrics_->AddLatency(loop().Now() - attempt.sent_at_);
-  AttemptResult result = Interpret(std::move(response));
-  if (result.retry_delay.has_value() && result.kind != AttemptResult::Kind::kPermanent) {
-    HoldFor(*result.retry_delay);
+  Recycle(message);
+}
+
+// It was proved that none of them was processed.
+void Backend::SendAgain(const Message& message, const AttemptResult& result) {
+  const bool is_leaving = state() == BackendState::kDraining || state() == BackendState::kGone;
+  for (Attempt* attempt : std::views::reverse(message.attempts)) {
+    if (is_leaving || attempt->is_abandoned || std::exchange(attempt->was_resent_, true)) {
+      EndLater(*attempt, AttemptResult(result));
+    } else {
+      Requeue(*attempt);
+    }
   }
-  SendWaiting();
-  Finish(attempt, std::move(result));
+}
+
+// One of them is the reason; the others must not suffer from it.
+void Backend::SendEachAlone(const Message& message, const AttemptResult& result) {
+  merge_again_at_ = loop().Now() + kMergePause;
+  metrics_->unmerged.Add();
+  for (Attempt* attempt : std::views::reverse(message.attempts)) {
+    if (attempt->is_abandoned) {
+      EndLater(*attempt, AttemptResult(result));
+    } else {
+      attempt->goes_alone = true;
+      Requeue(*attempt);
+    }
+  }
+}
+
+// Which spans a backend left out of a merged message is not known: the sum is right, the parts are
+// in proportion, and that is what clients are told. What comes next is not merged.
+void Backend::FinishEach(const Message& message, const AttemptResult& result) {
+  std::uint64_t spans_before = 0;
+  if (result.rejected_spans > 0) merge_again_at_ = loop().Now() + kMergePause;
+  for (Attempt* attempt : message.attempts) {
+    AttemptResult own = result;
+    if (result.rejected_spans > 0) {
+      own.rejected_spans =
+          ShareOfRejected(result.rejected_spans, message.spans_sent, spans_before, attempt->spans);
+      own.message = "a share of the " + std::to_string(result.rejected_spans) + " spans that " +
+                    endpoint_.name + " left out of " + std::to_string(message.spans_sent) +
+                    " sent together: " + result.message;
+    }
+    spans_before += attempt->spans;
+    metrics_->AddLatency(loop().Now() - attempt->sent_at_);
+    EndLater(*attempt, std::move(own));
+  }
+}
+
+// To the head of the queue.
+void Backend::Requeue(Attempt& attempt) {
+  if (state() == BackendState::kDown || state() == BackendState::kDraining ||
+      state() == BackendState::kGone) {
+    EndLater(attempt, "backend " + endpoint_.name +
+                          (is_down() ? " is down: " + last_error_ : " was removed"));
+    return;
+  }
+  waiting_.push_front(&attempt);
+  metrics_->waiting.Add();
 }
 
 void Backend::Finish(Attempt& attempt, AttemptResult&& result) {

@@ -2,7 +2,8 @@
 //
 // States (one enum, one transition function):
 //   kConnecting  first connect, or the connection was lost and is being replaced; attempts wait
-//   kReady       attempts are sent, up to in_flight_max; more wait up to pending_bytes_max
+//   kReady       attempts are sent at the end of the turn, in up to in_flight_max messages; more
+//                wait up to pending_bytes_max
 //   kDown        the last connect failed, or two calls in a row were given up and it had been
 //                silent for silence_min: attempts fail at once, a probe (a new connection, up to
 //                the peer's SETTINGS) runs with backoff
@@ -30,6 +31,7 @@
 #include "router/backend/attempt.h"
 #include "router/backend/backend_endpoint.h"
 #include "router/backend/backend_metrics.h"
+#include "router/backend/message.h"
 #include "router/base/log.h"
 #include "router/base/worker_loop.h"
 #include "router/codec/codec.h"
@@ -43,6 +45,8 @@ struct BackendOptions {
   milliseconds silence_min{2000};
   std::uint32_t in_flight_max = 256;
   std::size_t pending_bytes_max = std::size_t{64} << 20;  // in flight and waiting
+  // Attempts that leave together go out as one message up to so many bytes before compression.
+  std::size_t merged_bytes_max = 0;  // none
   // Then the connection is replaced: HTTP/2 has 2^30 stream numbers for one.
   std::uint32_t calls_per_connection_max = 1'000'000'000;
   std::vector<std::pair<std::string, std::string>>
@@ -76,7 +80,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
 
   // Opens the first connection.
   void Start();
-  // Sends the attempt, or keeps it until there is a place for it.
+  // Sends the attempt at the end of the turn, or keeps it until there is a place for it.
   void Send(Attempt& attempt);
   // The attempt ends without a word. REQUIRES: it was sent here and is not done.
   void Cancel(Attempt& attempt, AttemptOutcome why);
@@ -88,7 +92,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   // Discovery no longer knows it.
   void Retire();
   // One more retry is within the budget: a fifth of what is in flight, and three.
-  bool MayRetry() const { return retries_ < kRetriesFree + in_flight_ / kRetryShare; }
+  bool MayRetry() const { return retries_ < kRetriesFree + attempts_on_wire_ / kRetryShare; }
   // It would be sent to, or would at least wait for a connection.
   bool is_usable() const {
     return state() == BackendState::kReady || state() == BackendState::kConnecting;
@@ -100,7 +104,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   std::shared_ptr<const BackendMetrics> metrics() const { return metrics_; }
 
  private:
-  friend class Attempt;
+  friend class Message;
   static constexpr std::uint32_t kRetriesFree = 3;
   static constexpr std::uint32_t kRetryShare = 5;
 
@@ -115,23 +119,30 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void OnConnectFailed(std::string_view reason);
   void GoDown(std::string_view reason, Duration probe_after);
   void OnConnectionReady() override;
-  void OnConnectionRoom() override { SendWaiting(); }
+  void OnConnectionRoom() override { MarkDirty(); }
   void OnConnectionDraining() override;
   void OnConnectionClosed(std::string_view reason) override;
   void Replace(Duration delay);
   void Flush() override;
 
-  bool TrySend(Attempt& attempt);
   void SendWaiting();
+  bool SendFirst(std::size_t count);
+  void Requeue(Attempt& attempt);
   void Release(Attempt& attempt);
-  void FailLater(Attempt& attempt, AttemptResult&& result);
-  void FailLater(Attempt& attempt, std::string reason);
+  void EndLater(Attempt& attempt, AttemptResult&& result);
+  void EndLater(Attempt& attempt, std::string reason);
   void FailWaiting(const std::string& reason);
   void HoldFor(milliseconds delay);
   AttemptResult HeldResult();
-  void LeaveWire(bool is_answered);
-  void OnUnanswered(const Attempt& attempt);
-  void OnAttemptResponse(Attempt& attempt, GrpcResponse&& response);
+  Message& NewMessage();
+  void Recycle(Message& message);
+  void LeaveWire(const Message& message, bool is_answered);
+  bool OnUnanswered(const ClientConnection* connection);
+  void OnResponse(Message& message, GrpcResponse&& response);
+  void SendAgain(const Message& message, const AttemptResult& result);
+  void SendEachAlone(const Message& message, const AttemptResult& result);
+  void FinishEach(const Message& message, const AttemptResult& result);
+  void OnHoldEnd() { MarkDirty(); }
   void Finish(Attempt& attempt, AttemptResult&& result);
   AttemptResult Interpret(GrpcResponse&& response);
   AttemptResult InterpretAccepted(const GrpcResponse& response);
@@ -147,7 +158,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   std::shared_ptr<ClientConnection> connection_;              // from TCP connected to lost
   MemberTimer<Backend, &Backend::OnConnectTimeout> connect_timer_{*this};
   MemberTimer<Backend, &Backend::Connect> reconnect_timer_{*this};
-  MemberTimer<Backend, &Backend::SendWaiting> hold_timer_{*this};
+  MemberTimer<Backend, &Backend::OnHoldEnd> hold_timer_{*this};
   TimePoint held_until_{};
   TimePoint silent_since_{};        // while calls are on the wire: since then no answer came
   Duration silent_before_{};        // while there are none: how long it had been silent
@@ -157,11 +168,15 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   std::uint32_t failures_ = 0;  // connects in a row, for the backoff
   std::minstd_rand jitter_;
 
-  std::uint32_t in_flight_ = 0;
+  std::uint32_t in_flight_ = 0;  // messages
+  std::uint32_t attempts_on_wire_ = 0;
   std::uint32_t retries_ = 0;  // of the attempts in its hands
   std::deque<Attempt*> waiting_;
-  std::size_t pending_bytes_ = 0;                          // of the attempts in its hands
-  std::deque<std::pair<Attempt*, AttemptResult>> failed_;  // to be told at the end of the turn
+  std::vector<std::unique_ptr<Message>> messages_;        // all
+  std::vector<Message*> idle_messages_;                   // of them, to be used again
+  TimePoint merge_again_at_{};                            // after trouble with a merged message
+  std::size_t pending_bytes_ = 0;                         // of the attempts in its hands
+  std::deque<std::pair<Attempt*, AttemptResult>> ended_;  // to be told at the end of the turn
   std::string last_error_;
   std::optional<bool> last_report_;
   LogLimiter state_log_;

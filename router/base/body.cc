@@ -76,11 +76,15 @@ void Body::Reset() {
 }
 
 std::span<const std::uint8_t> Body::FrameAsGrpc(bool compressed) {
-  assert(memory_ && size_ <= 0xFFFFFFFF);
+  WriteGrpcPrefix(compressed, size_);
+  return {memory_.get(), kHeadroomBytes + size_};
+}
+
+void Body::WriteGrpcPrefix(bool compressed, std::size_t bytes) {
+  assert(memory_ && bytes <= 0xFFFFFFFF);
   std::uint8_t* prefix = memory_.get();
   prefix[0] = compressed ? 1 : 0;
-  for (int i = 0; i < 4; ++i) prefix[1 + i] = static_cast<std::uint8_t>(size_ >> (24 - 8 * i));
-  return {prefix, kHeadroomBytes + size_};
+  for (int i = 0; i < 4; ++i) prefix[1 + i] = static_cast<std::uint8_t>(bytes >> (24 - 8 * i));
 }
 
 }  // namespace router

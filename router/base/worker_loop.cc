@@ -1,19 +1,20 @@
 #include "router/base/worker_loop.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace router {
 
 Flushable::~Flushable() {
   if (!is_dirty_) return;
-  auto& dirty = loop_.dirty_;
+  auto& dirty = loop_.dirty_[static_cast<std::size_t>(stage_)].list;
   std::replace(dirty.begin(), dirty.end(), this, static_cast<Flushable*>(nullptr));
 }
 
 void Flushable::MarkDirty() {
   if (is_dirty_) return;
   is_dirty_ = true;
-  loop_.dirty_.push_back(this);
+  loop_.dirty_[static_cast<std::size_t>(stage_)].list.push_back(this);
 }
 
 WorkerLoop::WorkerLoop()
@@ -89,14 +90,18 @@ void WorkerLoop::ArmTimer() {
 
 void WorkerLoop::FlushDirty() {
   // A flush may end a connection, which may answer requests elsewhere and so dirty more.
-  for (std::size_t i = 0; i < dirty_.size(); ++i) {
-    Flushable* flushable = dirty_[i];
+  auto& [deciding, writing] = dirty_;
+  while (!deciding.is_done() || !writing.is_done()) {
+    DirtyList& dirty = deciding.is_done() ? writing : deciding;
+    Flushable* flushable = std::exchange(dirty.list[dirty.next++], nullptr);
     if (flushable == nullptr) continue;
     flushable->is_dirty_ = false;
-    dirty_[i] = nullptr;
     flushable->Flush();
   }
-  dirty_.clear();
+  for (DirtyList& dirty : dirty_) {
+    dirty.list.clear();
+    dirty.next = 0;
+  }
 }
 
 }  // namespace router

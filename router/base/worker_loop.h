@@ -3,13 +3,15 @@
 //
 // Writing at the end of a turn and not per message is what halves the cost of a request
 // (docs/decisions/0003-worker-loop.md). A turn runs at most kHandlersPerTurnMax handlers before it
-// flushes.
+// flushes. At its end those that still decide what to send have their say before those that write:
+// what they send goes out with the same write.
 // Thread safety: Post() and Stop() any thread; everything else the worker's own thread, inside
 // Run().
 // Ownership: owns the io_context, the timer wheel and the read buffer; borrows Flushables until
 // they are flushed or destroyed.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -27,10 +29,12 @@ namespace router {
 
 class WorkerLoop;
 
-// Something with bytes to write at the end of the turn.
+// Something with work for the end of the turn.
 class Flushable {
  public:
-  explicit Flushable(WorkerLoop& loop) : loop_(loop) {}
+  enum class Stage : std::uint8_t { kDecide, kWrite };
+
+  Flushable(WorkerLoop& loop, Stage stage) : loop_(loop), stage_(stage) {}
   virtual ~Flushable();
   Flushable(const Flushable&) = delete;
   Flushable& operator=(const Flushable&) = delete;
@@ -46,6 +50,7 @@ class Flushable {
   virtual void Flush() = 0;
 
   WorkerLoop& loop_;
+  const Stage stage_;
   bool is_dirty_ = false;
 };
 
@@ -101,7 +106,13 @@ class WorkerLoop {
   double load_ = 0;
   TimerWheel wheel_;
   std::unique_ptr<std::uint8_t[]> read_buffer_;
-  std::vector<Flushable*> dirty_;
+  // What a stage has still to flush, from `next` on; null where one was destroyed meanwhile.
+  struct DirtyList {
+    std::vector<Flushable*> list;
+    std::size_t next = 0;
+    bool is_done() const { return next == list.size(); }
+  };
+  std::array<DirtyList, 2> dirty_;  // by Stage
   std::atomic<std::uint64_t> turns_{0};
   // Below everything that the handlers it still holds may touch when they are destroyed with it.
   boost::asio::io_context io_;

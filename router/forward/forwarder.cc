@@ -166,6 +166,7 @@ void Forwarder::AddTooLarge(ExportCall& call, std::size_t bytes) {
 
 bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body) {
   const Compression compression = options_.compression;
+  const std::size_t plain_bytes = body.size();
   if (compression != Compression::kNone) {
     Body compressed(memory_);
     if (!codec_.Deflate(compression, body.bytes(), compressed)) return false;
@@ -174,7 +175,7 @@ bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t span
   auto shared = std::make_shared<Body>(std::move(body));
   const std::span<const std::uint8_t> frame =
       shared->FrameAsGrpc(compression != Compression::kNone);
-  call.AddShard(routes_, owner, spans, std::move(shared), frame, compression);
+  call.AddShard(routes_, owner, spans, std::move(shared), frame, compression, plain_bytes);
   return true;
 }
 

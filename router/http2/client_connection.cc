@@ -14,14 +14,15 @@ namespace router {
 
 class ClientCall {
  public:
-  ClientCall(std::shared_ptr<const Body> body, std::span<const std::uint8_t> rest,
-             ResponseSink& sink)
-      : body_(std::move(body)), rest_(rest), sink_(&sink) {}
+  ClientCall(BodyRanges ranges, ResponseSink& sink) : ranges_(std::move(ranges)), sink_(&sink) {
+    for (const BodyRange& range : ranges_) bytes_left_ += range.bytes.size();
+  }
 
   std::int32_t id = 0;
-  std::shared_ptr<const Body> body_;
-  std::span<const std::uint8_t> rest_;  // of the body, not yet framed
-  ResponseSink* sink_;                  // null after Cancel()
+  BodyRanges ranges_;  // those before next_ are framed and let go
+  std::size_t next_ = 0;
+  std::size_t bytes_left_ = 0;  // not yet framed
+  ResponseSink* sink_;          // null after Cancel()
   GrpcResponse response;
   std::optional<int> http_status;
   bool has_grpc_status = false;
@@ -130,10 +131,9 @@ bool ClientConnection::CanSend() const {
                              session(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
-ClientCall* ClientConnection::Send(std::span<const nghttp2_nv> headers,
-                                   std::shared_ptr<const Body> body,
-                                   std::span<const std::uint8_t> frame, ResponseSink& sink) {
-  auto call = std::make_unique<ClientCall>(std::move(body), frame, sink);
+ClientCall* ClientConnection::Send(std::span<const nghttp2_nv> headers, BodyRanges ranges,
+                                   ResponseSink& sink) {
+  auto call = std::make_unique<ClientCall>(std::move(ranges), sink);
   nghttp2_data_provider provider{{.ptr = call.get()}, &ReadBody};
   const std::int32_t id = nghttp2_submit_request(session(), nullptr, headers.data(), headers.size(),
                                                  &provider, call.get());
@@ -150,8 +150,8 @@ void ClientConnection::Cancel(ClientCall& call) {
   // nghttp2 keeps an unsent call until the peer would take it, which may be never; its body goes
   // now.
   if (!call.was_sent) {
-    call.body_.reset();
-    call.rest_ = {};
+    call.ranges_.clear();
+    call.next_ = call.bytes_left_ = 0;
   }
   nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, call.id, NGHTTP2_CANCEL);
   MarkDirty();
@@ -176,13 +176,17 @@ void ClientConnection::OnEnded(std::string_view reason) {
   if (owner_ != nullptr) owner_->OnConnectionClosed(reason);
 }
 
-std::span<const std::uint8_t> ClientConnection::TakeBody(void* source, std::size_t size,
-                                                         std::shared_ptr<const Body>* owner) {
-  auto* call = static_cast<ClientCall*>(source);
-  const std::span<const std::uint8_t> bytes = call->rest_.first(size);
-  call->rest_ = call->rest_.subspan(size);
-  *owner = call->body_;
-  return bytes;
+void ClientConnection::AppendBody(void* source, std::size_t size) {
+  ClientCall& call = *static_cast<ClientCall*>(source);
+  call.bytes_left_ -= size;
+  while (size > 0) {
+    BodyRange& range = call.ranges_[call.next_];
+    const std::size_t taken = std::min(size, range.bytes.size());
+    AppendRange(range.bytes.first(taken), range.body);
+    range.bytes = range.bytes.subspan(taken);
+    size -= taken;
+    if (range.bytes.empty()) call.ranges_[call.next_++].body.reset();
+  }
 }
 
 ClientCall* ClientConnection::Find(std::int32_t id) {
@@ -197,8 +201,8 @@ ssize_t ClientConnection::ReadBody(nghttp2_session*, std::int32_t id, std::uint8
   const ClientCall* call = Self(self).Find(id);
   if (call == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-  if (call->rest_.size() <= size) *flags |= NGHTTP2_DATA_FLAG_EOF;
-  return static_cast<ssize_t>(std::min(call->rest_.size(), size));
+  if (call->bytes_left_ <= size) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  return static_cast<ssize_t>(std::min(call->bytes_left_, size));
 }
 
 int ClientConnection::OnHeader(nghttp2_session*, const nghttp2_frame* frame,

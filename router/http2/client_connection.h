@@ -3,9 +3,11 @@
 // Thread safety: its worker only.
 // Invariants: every Send() that returned a call ends in exactly one OnResponse(), unless Cancel()
 // came first; never inline from Send(). CanSend() respects the peer's MAX_CONCURRENT_STREAMS.
-// Ownership: the request body is shared and kept until it is written or the call has ended.
+// Ownership: what a request consists of is shared and kept until it is written or the call has
+// ended.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -34,6 +36,14 @@ struct GrpcResponse {
   std::string encoding = {};            // grpc-encoding of the message
   std::vector<std::uint8_t> body = {};  // raw DATA: length-prefixed messages
 };
+
+// A part of a request: `bytes` lie inside `body`, its headroom included.
+struct BodyRange {
+  std::shared_ptr<const Body> body;
+  std::span<const std::uint8_t> bytes;
+};
+// One for most; several when messages are joined.
+using BodyRanges = boost::container::small_vector<BodyRange, 1>;
 
 class ResponseSink {
  public:
@@ -71,10 +81,9 @@ class ClientConnection final : public Connection {
   ~ClientConnection() override;
 
   bool CanSend() const;
-  // Sends `headers` (copied unless flagged otherwise) and `frame`, a range inside `body`.
+  // Sends `headers` (copied unless flagged otherwise) and `ranges`, one after the other.
   // nullptr: the session takes no more calls. `sink` outlives the call or cancels it.
-  ClientCall* Send(std::span<const nghttp2_nv> headers, std::shared_ptr<const Body> body,
-                   std::span<const std::uint8_t> frame, ResponseSink& sink);
+  ClientCall* Send(std::span<const nghttp2_nv> headers, BodyRanges ranges, ResponseSink& sink);
   // Resets the stream; the sink hears nothing more.
   void Cancel(ClientCall& call);
   // No more callbacks to the owner; the connection closes when its calls have ended.
@@ -87,8 +96,7 @@ class ClientConnection final : public Connection {
   ClientConnection(WorkerLoop& loop, Transport transport, ConnectionOwner& owner);
   void OpenSession() override;
   void OnEnded(std::string_view reason) override;
-  std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
-                                         std::shared_ptr<const Body>* owner) override;
+  void AppendBody(void* source, std::size_t size) override;
 
   static nghttp2_session_callbacks* Callbacks();
   static int OnHeader(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,

@@ -112,14 +112,17 @@ int Connection::OnSendData(nghttp2_session*, nghttp2_frame* frame, const std::ui
   auto* connection = static_cast<Connection*>(self);
   if (frame->data.padlen > 0) return NGHTTP2_ERR_CALLBACK_FAILURE;  // we never pad
   connection->out().AppendCopy({header, kFrameHeaderBytes});
-  std::shared_ptr<const Body> owner;
-  const std::span<const std::uint8_t> bytes = connection->TakeBody(source->ptr, size, &owner);
-  if (owner != nullptr && bytes.size() >= kReferenceBytesMin) {
-    connection->out().AppendReference(bytes, std::move(owner));
-  } else {
-    connection->out().AppendCopy(bytes);
-  }
+  connection->AppendBody(source->ptr, size);
   return 0;
+}
+
+void Connection::AppendRange(std::span<const std::uint8_t> bytes,
+                             const std::shared_ptr<const Body>& owner) {
+  if (bytes.size() >= kReferenceBytesMin) {
+    out().AppendReference(bytes, owner);
+  } else {
+    out().AppendCopy(bytes);
+  }
 }
 
 void Connection::OnAllWritten() {

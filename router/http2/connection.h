@@ -47,9 +47,10 @@ class Connection : public Channel {
   virtual void OnEnded(std::string_view reason) = 0;
   // Hands on what was read to the session. As nghttp2_session_mem_recv().
   virtual ssize_t Receive(std::span<const std::uint8_t> bytes);
-  // Gives the body whose bytes a NO_COPY DATA frame carries, and moves on by `size`.
-  virtual std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
-                                                 std::shared_ptr<const Body>* owner) = 0;
+  // Appends the next `size` bytes of the body that `source` stands for: a NO_COPY DATA frame's.
+  virtual void AppendBody(void* source, std::size_t size) = 0;
+  // To out(): by reference, or by copy where that is cheaper.
+  void AppendRange(std::span<const std::uint8_t> bytes, const std::shared_ptr<const Body>& owner);
 
  private:
   struct SessionDeleter {

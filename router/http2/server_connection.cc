@@ -214,11 +214,6 @@ void ServerConnection::OnEnded(std::string_view reason) {
   acceptor_.OnConnectionClosed(*this, reason);
 }
 
-std::span<const std::uint8_t> ServerConnection::TakeBody(void*, std::size_t,
-                                                         std::shared_ptr<const Body>*) {
-  return {};  // answers are small and go by copy: ReadBody never asks for NO_COPY
-}
-
 ServerStream* ServerConnection::Find(std::int32_t id) {
   if (!is_open())
     return nullptr;  // closed by a callback: the streams are gone, nghttp2 does not know yet

@@ -111,8 +111,8 @@ class ServerConnection final : public Connection {
   void OpenSession() override;
   void OnEnded(std::string_view reason) override;
   ssize_t Receive(std::span<const std::uint8_t> bytes) override;
-  std::span<const std::uint8_t> TakeBody(void* source, std::size_t size,
-                                         std::shared_ptr<const Body>* owner) override;
+  // Answers are small and go by copy: ReadBody never asks for NO_COPY.
+  void AppendBody(void*, std::size_t) override {}
 
   static nghttp2_session_callbacks* Callbacks();
   static int OnBeginHeaders(nghttp2_session*, const nghttp2_frame*, void* self);

@@ -83,8 +83,9 @@ class BackendTest : public ::testing::Test, public BackendObserver {
     attempt.frame = body->FrameAsGrpc(false);
     attempt.body = std::move(body);
     attempt.spans = spans;
+    attempt.plain_bytes = next_plain_bytes_;
     attempt.is_retry = next_is_retry_;
-    attempt.deadline = loop_.Now() + std::chrono::seconds(5);
+    attempt.deadline = loop_.Now() + next_timeout_;
     backend_->Send(attempt);
     EXPECT_FALSE(attempt.result.has_value()) << "inline from Send()";
     return attempt;
@@ -108,6 +109,8 @@ class BackendTest : public ::testing::Test, public BackendObserver {
   std::vector<std::pair<bool, TimePoint>> states_;  // what the observer heard
   bool may_take_down_ = true;
   bool next_is_retry_ = false;
+  std::size_t next_plain_bytes_ = 0;
+  milliseconds next_timeout_{5000};
 
  private:
   bool MayTakeDown() override { return may_take_down_; }

@@ -27,6 +27,8 @@ TEST_F(BackendTest, RequestIsAnOtlpExport) {
   attempt.compression = Compression::kGzip;
   attempt.deadline = loop_.Now() + milliseconds(1234);
   backend_->Send(attempt);
+  EXPECT_FALSE(attempt.is_on_wire()) << "before the end of the turn";
+  loop_.Turn(false);
   EXPECT_TRUE(attempt.is_on_wire());
   ASSERT_TRUE(Until([&] { return server_->request_count() == 1; }));
   PeerStream& stream = *server_->peers()[0]->Find(1);
@@ -52,6 +54,7 @@ TEST_F(BackendTest, InFlightIsBoundedGc03) {
   options_.in_flight_max = 2;
   ListenAndConnect();
   for (int i = 0; i < 5; ++i) Send();
+  loop_.Turn(false);
   EXPECT_EQ(backend_->metrics()->in_flight.Value(), 2U);
   EXPECT_EQ(backend_->metrics()->waiting.Value(), 3U);
   Peer& peer = *server_->peers()[0];
@@ -88,7 +91,7 @@ TEST_F(BackendTest, PendingBytesAreBounded) {
 
 // Scenario: an attempt is cancelled in flight, one while it waits, and one that has failed but not
 // heard it yet.
-// Guarantees: none hears anything; the place in flight goes to the next at once.
+// Guarantees: none hears anything; the place in flight goes to the next in this turn.
 TEST_F(BackendTest, CancelledAttemptsAreSilent) {
   options_.in_flight_max = 1;
   ListenAndConnect();
@@ -98,6 +101,7 @@ TEST_F(BackendTest, CancelledAttemptsAreSilent) {
   ASSERT_TRUE(Until([&] { return server_->request_count() == 1; }));
   backend_->Cancel(waiting, AttemptOutcome::kCancelled);
   backend_->Cancel(in_flight, AttemptOutcome::kTimeout);
+  loop_.Turn(false);
   EXPECT_TRUE(next.is_on_wire());
   server_->on_request = [](Peer& peer, PeerStream& stream) { peer.AnswerGrpc(stream, 0, ""); };
   ASSERT_TRUE(Done(next));

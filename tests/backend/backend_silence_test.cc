@@ -162,9 +162,11 @@ TEST_F(BackendSilenceTest, RetriesAreWithinABudget) {
   retry();
   EXPECT_FALSE(backend_->MayRetry());
   for (int i = 0; i < 7; ++i) Send();
+  loop_.Turn(false);
   EXPECT_TRUE(backend_->MayRetry()) << "10 in flight allow two more";
   retry();
   retry();
+  loop_.Turn(false);
   EXPECT_FALSE(backend_->MayRetry());
   backend_->Cancel(first, AttemptOutcome::kCancelled);
   EXPECT_TRUE(backend_->MayRetry());

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 
 namespace router {
@@ -13,8 +14,9 @@ namespace {
 
 class CountingFlushable final : public Flushable {
  public:
-  explicit CountingFlushable(WorkerLoop& loop, std::function<void()> on_flush = {})
-      : Flushable(loop), on_flush_(std::move(on_flush)) {}
+  explicit CountingFlushable(WorkerLoop& loop, std::function<void()> on_flush = {},
+                             Stage stage = Stage::kWrite)
+      : Flushable(loop, stage), on_flush_(std::move(on_flush)) {}
   int flushes() const { return flushes_; }
 
  private:
@@ -53,6 +55,34 @@ TEST(WorkerLoopTest, FlushesOncePerTurnAfterTheHandlers) {
   loop.Turn(false);
   EXPECT_EQ(flushable.flushes(), 1);
   EXPECT_EQ(loop.turns(), 2U);
+}
+
+// Scenario: something that writes is marked dirty before something that decides, and the latter
+// marks the former once more; then the writing one marks the deciding one. Guarantees: those that
+// decide are flushed before those that write, so one write takes it all; what comes up later in the
+// same turn is flushed too.
+TEST(WorkerLoopTest, DecidesBeforeItWrites) {
+  WorkerLoop loop;
+  std::string order;
+  CountingFlushable* late = nullptr;
+  CountingFlushable writing(loop, [&] {
+    order += 'w';
+    if (order == "dw") late->MarkDirty();
+  });
+  CountingFlushable deciding(
+      loop,
+      [&] {
+        order += 'd';
+        writing.MarkDirty();
+      },
+      Flushable::Stage::kDecide);
+  late = &deciding;
+  loop.Post([&] {
+    writing.MarkDirty();
+    deciding.MarkDirty();
+  });
+  loop.Turn(true);
+  EXPECT_EQ(order, "dwdw");
 }
 
 // Scenario: a hundred handlers are ready, each marks dirty.

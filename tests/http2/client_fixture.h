@@ -68,7 +68,9 @@ class ClientConnectionTest : public ::testing::Test, protected ConnectionOwner {
     const auto frame = body->FrameAsGrpc(false);
     const std::vector fields = {StaticField(":method", "POST"), StaticField(":scheme", "http"),
                                 StaticField(":path", "/x"), StaticField(":authority", "a")};
-    sink.call = client_->Send(fields, std::move(body), frame, sink);
+    BodyRanges ranges;
+    ranges.push_back({std::move(body), frame});
+    sink.call = client_->Send(fields, std::move(ranges), sink);
     ASSERT_NE(sink.call, nullptr);
     EXPECT_FALSE(sink.answer.has_value()) << "inline from Send()";
   }

@@ -1,0 +1,57 @@
+// Message: one gRPC request on the wire to a backend, and the attempts whose spans it carries.
+//
+// ExportTraceServiceRequests one after the other are one ExportTraceServiceRequest, so attempts
+// that leave in the same turn leave as one message: nothing is copied, the message consists of
+// their bodies (docs/decisions/0016-merging.md). Thread safety: its worker only. Ownership: its
+// Backend's, from being sent until it is answered or carries nobody any more.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "router/backend/attempt.h"
+#include "router/http2/client_connection.h"
+
+namespace router {
+
+class Backend;
+
+class Message final : public ResponseSink {
+ public:
+  explicit Message(Backend& backend) : backend_(backend) {}
+  void OnResponse(GrpcResponse&& response) override;
+
+  bool is_merged() const { return attempts_sent > 1; }
+  // As new, keeping its memory.
+  void Clear();
+
+  std::vector<Attempt*> attempts;  // those not cancelled since
+  std::size_t attempts_sent = 0;
+  std::uint64_t spans_sent = 0;
+  ClientConnection* connection = nullptr;
+  ClientCall* call = nullptr;
+  bool is_counted_unanswered = false;  // as one call, however many attempts it carries
+
+ private:
+  Backend& backend_;
+};
+
+// How many of `waiting`, from its begin, may go out as one message of at most `bytes_max` bytes
+// before compression; at least 1. REQUIRES: !waiting.empty().
+std::size_t CountMergeable(const std::deque<Attempt*>& waiting, std::size_t bytes_max);
+
+// The bytes of one message that carries `attempts`; nothing when the memory budget is full, which
+// cannot be with one attempt.
+std::optional<BodyRanges> Join(std::span<Attempt* const> attempts);
+
+// The part of `rejected` spans that `spans` of a message's `spans_sent` have to bear, when
+// `spans_before` stand before them: in proportion, rounded so that all parts add up to `rejected`.
+std::uint64_t ShareOfRejected(std::uint64_t rejected, std::uint64_t spans_sent,
+                              std::uint64_t spans_before, std::uint64_t spans);
+
+}  // namespace router
