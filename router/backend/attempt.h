@@ -22,6 +22,10 @@ namespace router {
 class Backend;
 class Message;
 
+// With less time than this left an attempt is not sent: no answer could come in time, and what the
+// backend took all the same would be sent again.
+inline constexpr milliseconds kSendTimeMin{5};
+
 // What a backend said, or that it could not be asked.
 struct AttemptResult {
   enum class Kind : std::uint8_t {
@@ -33,7 +37,7 @@ struct AttemptResult {
   Kind kind = Kind::kTransient;
   GrpcCode code = GrpcCode::kUnavailable;
   bool was_processed_maybe = true;  // false: proved unprocessed, sending again makes no duplicate
-  bool may_retry = true;  // false: the backend has enough waiting; only its client can wait
+  bool may_retry = true;  // false: the backend has enough waiting, or does not want it again
   std::uint64_t rejected_spans = 0;
   std::string message = {};
   std::optional<milliseconds> retry_delay = {};

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <ranges>
 #include <utility>
 
@@ -35,8 +36,38 @@ constexpr milliseconds kHoldMax{30000};
 constexpr milliseconds kMergePause{10000};
 constexpr unsigned kUserTimeoutMs = 2000;  // unacknowledged bytes this old: the path is dead
 
+constexpr milliseconds kLocalRetry{250};
+
+// What is missing on our side, and what to do about it; null: the error is none of ours.
+const char* LocalCause(int error) {
+  switch (error) {
+    case EMFILE:
+      return "no file descriptor is left: raise the limit of open files (LimitNOFILE, ulimit -n)";
+    case ENFILE:
+      return "the system's table of open files is full: raise fs.file-max";
+    case ENOBUFS:
+    case ENOMEM:
+      return "the system has no memory for a socket";
+    case EADDRNOTAVAIL:
+      return "no local port is free towards it: widen net.ipv4.ip_local_port_range";
+    default:
+      return nullptr;
+  }
+}
+
 // After GOAWAY the new connection is opened at once, but not in a tight loop.
 constexpr milliseconds kReplaceIntervalMin{20};
+
+// It is about this call alone, and makes no final code retryable (gRPC proposal A6).
+void PushBack(milliseconds pushback, AttemptResult& result) {
+  const bool is_final = result.kind == AttemptResult::Kind::kAccepted ||
+                        result.kind == AttemptResult::Kind::kPermanent;
+  if (is_final) return;
+  result.may_retry = pushback >= milliseconds(0);
+  if (!result.may_retry) return;
+  result.retry_delay =
+      std::max(result.retry_delay.value_or(milliseconds(0)), std::min(pushback, kRetryDelayMax));
+}
 
 // Of a message that says it is compressed; kNone: in no way that we know. A server of grpc-go
 // answers in the request's encoding, whatever it was told to use.
@@ -129,9 +160,13 @@ void Backend::Start() { Connect(); }
 
 void Backend::Connect() {
   auto socket = std::make_shared<boost::asio::ip::tcp::socket>(loop().io());
-  connecting_ = socket;
   boost::system::error_code error;
   socket->open(endpoint_.address.protocol(), error);
+  if (error && LocalCause(error.value()) != nullptr) {
+    OnLocalFailure(error.value());
+    return;
+  }
+  connecting_ = socket;
   ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs,
                sizeof kUserTimeoutMs);
   loop().SetTimer(connect_timer_, loop().Now() + options_->connect_timeout);
@@ -145,6 +180,10 @@ void Backend::Connect() {
 void Backend::OnConnected(const boost::system::error_code& error) {
   const auto socket = std::move(connecting_);
   connecting_.reset();
+  if (error && LocalCause(error.value()) != nullptr) {
+    OnLocalFailure(error.value());
+    return;
+  }
   if (error) {
     OnConnectFailed(error.message());
     return;
@@ -179,6 +218,21 @@ void Backend::OnConnectFailed(std::string_view reason) {
   delay_ms = std::min(delay_ms, delay_max_ms);
   delay_ms *= std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
   GoDown(reason, milliseconds(static_cast<std::int64_t>(delay_ms)));
+}
+
+void Backend::OnLocalFailure(int error) {
+  connect_timer_.Cancel();
+  metrics_->local_connect_failures.Add();
+  std::uint64_t left_out = 0;
+  if (local_log_.Allow(loop().Now(), &left_out)) {
+    spdlog::warn(
+        "cannot connect to backend {}, which is not its fault: {} ({} such lines left out)",
+        endpoint_.name, LocalCause(error), left_out);
+  }
+  const double factor = std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
+  loop().SetTimer(reconnect_timer_,
+                  loop().Now() + milliseconds(static_cast<std::int64_t>(
+                                     static_cast<double>(kLocalRetry.count()) * factor)));
 }
 
 void Backend::GoDown(std::string_view reason, Duration probe_after) {
@@ -320,12 +374,26 @@ void Backend::Send(Attempt& attempt) {
                        .message = "backend " + endpoint_.name + " has too much waiting"});
     return;
   }
+  if (FailIfTooLate(attempt)) return;
   waiting_.push_back(&attempt);
   metrics_->waiting.Add();
   MarkDirty();
 }
 
+bool Backend::FailIfTooLate(Attempt& attempt) {
+  if (attempt.deadline - loop().Now() >= kSendTimeMin) return false;
+  EndLater(attempt, {.code = GrpcCode::kDeadlineExceeded,
+                     .was_processed_maybe = false,
+                     .message = "too little time was left to ask backend " + endpoint_.name});
+  return true;
+}
+
 void Backend::SendWaiting() {
+  std::erase_if(waiting_, [&](Attempt* attempt) {
+    if (!FailIfTooLate(*attempt)) return false;
+    metrics_->waiting.Subtract();
+    return true;
+  });
   const bool may_merge = loop().Now() >= merge_again_at_;
   while (!waiting_.empty() && loop().Now() >= held_until_ && in_flight_ < options_->in_flight_max &&
          connection_ && connection_->CanSend()) {
@@ -498,9 +566,11 @@ void Backend::OnResponse(Message& message, GrpcResponse&& response) {
   const auto self = shared_from_this();
   const bool is_unprocessed = response.kind == GrpcResponse::Kind::kUnprocessed;
   LeaveWire(message, response.kind == GrpcResponse::Kind::kStatus);
+  const std::optional<milliseconds> pushback = response.pushback;
   AttemptResult result = Interpret(std::move(response));
   const bool is_refused = result.kind == AttemptResult::Kind::kPermanent;
   if (result.retry_delay.has_value() && !is_refused) HoldFor(*result.retry_delay);
+  if (pushback.has_value()) PushBack(*pushback, result);
   MarkDirty();
   if (is_unprocessed) {
     SendAgain(message, result);

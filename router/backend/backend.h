@@ -11,6 +11,8 @@
 //   kGone        drained; nothing is left
 //   kConnecting → kReady | kDown;  kReady → kConnecting | kDown;  kDown → kReady;
 //   any → kDraining → kGone
+// That a connection cannot be opened for want of descriptors, memory or ports of our own says
+// nothing about the backend: it stays what it was, and it is tried again.
 // Besides, a backend that asked for patience (RetryInfo) is held: until then nothing is sent to it.
 // Thread safety: its worker only (metrics: any thread).
 // Ownership: shared by the pool and by the routing snapshots that name it.
@@ -117,6 +119,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void OnConnected(const boost::system::error_code& error);
   void OnConnectTimeout();
   void OnConnectFailed(std::string_view reason);
+  void OnLocalFailure(int error);
   void GoDown(std::string_view reason, Duration probe_after);
   void OnConnectionReady() override;
   void OnConnectionRoom() override { MarkDirty(); }
@@ -125,6 +128,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void Replace(Duration delay);
   void Flush() override;
 
+  bool FailIfTooLate(Attempt& attempt);
   void SendWaiting();
   bool SendFirst(std::size_t count);
   void Requeue(Attempt& attempt);
@@ -181,6 +185,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   std::optional<bool> last_report_;
   LogLimiter state_log_;
   LogLimiter refusal_log_;
+  LogLimiter local_log_;
 };
 
 }  // namespace router

@@ -46,6 +46,7 @@ struct BackendMetrics {
   Counter waiting;
   Counter connects;
   Counter connect_failures;
+  Counter local_connect_failures;  // for want of descriptors, memory or ports of our own
   std::array<Counter, kTlsFaultNames.size()> tls_faults;  // connections that ended so, by TlsFault
   Counter retries;  // attempts at spans that an earlier one may have delivered
   std::array<Counter, kLatencyBoundsMs.size() + 1> latency;  // not cumulative; the last is +Inf

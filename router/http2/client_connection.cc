@@ -223,6 +223,9 @@ int ClientConnection::OnHeader(nghttp2_session*, const nghttp2_frame* frame,
     call->response.message = PercentDecode(text);
   } else if (key == "grpc-status-details-bin") {
     call->response.details = text;
+  } else if (key == "grpc-retry-pushback-ms") {
+    call->response.pushback =
+        std::chrono::milliseconds(ParseNumber<std::int32_t>(text).value_or(-1));
   } else if (key == "grpc-encoding") {
     call->response.encoding = text;
   } else if (key == ":status") {

@@ -8,8 +8,10 @@
 #pragma once
 
 #include <boost/container/small_vector.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,9 +33,11 @@ struct GrpcResponse {
   };
   Kind kind = Kind::kBroken;
   GrpcCode code = GrpcCode::kUnavailable;
-  std::string message = {};             // grpc-message, decoded; or what broke
-  std::string details = {};             // grpc-status-details-bin, base64 as received
-  std::string encoding = {};            // grpc-encoding of the message
+  std::string message = {};   // grpc-message, decoded; or what broke
+  std::string details = {};   // grpc-status-details-bin, base64 as received
+  std::string encoding = {};  // grpc-encoding of the message
+  // grpc-retry-pushback-ms; negative, or unreadable: this call must not be repeated (rule P-11)
+  std::optional<std::chrono::milliseconds> pushback = {};
   std::vector<std::uint8_t> body = {};  // raw DATA: length-prefixed messages
 };
 

@@ -87,6 +87,36 @@ TEST_F(BackendAnswerTest, RetryInfoMakesResourceExhaustedRetryableGc10) {
       << "a delay makes no other code retryable";
 }
 
+// Scenario: grpc-retry-pushback-ms with a retryable code: 300 ms, beside a RetryInfo, negative, no
+// number; then with a final code and with OK.
+// Guarantees: P-11: what is asked for is handed on, the longer of the two; negative or unreadable
+// means never again; it makes nothing retryable, and holds no other call to the backend.
+TEST_F(BackendAnswerTest, PushbackIsHonouredP11) {
+  const auto pushback = [](const char* value) {
+    return HeaderList{{"grpc-retry-pushback-ms", value}};
+  };
+  const AttemptResult& later = AskStatus(14, pushback("300"));
+  EXPECT_EQ(later.kind, Kind::kTransient);
+  EXPECT_EQ(later.retry_delay, milliseconds(300));
+  EXPECT_TRUE(later.may_retry);
+  const TimePoint asked = Clock::now();
+  HeaderList both = pushback("20");
+  both.emplace_back("grpc-status-details-bin",
+                    DetailsWithRetryDelay(GrpcCode::kUnavailable, "", milliseconds(40)));
+  EXPECT_EQ(AskStatus(14, both).retry_delay, milliseconds(40));
+  EXPECT_LT(Clock::now() - asked, milliseconds(300)) << "the backend is not held for one call";
+  for (const char* never : {"-1", "-300", "soon", "", "99999999999"}) {
+    const AttemptResult& result = AskStatus(14, pushback(never));
+    EXPECT_EQ(result.kind, Kind::kTransient) << never;
+    EXPECT_FALSE(result.may_retry) << never;
+    EXPECT_FALSE(result.retry_delay.has_value()) << never;
+  }
+  const AttemptResult& final = AskStatus(3, pushback("300"));
+  EXPECT_EQ(final.kind, Kind::kPermanent);
+  EXPECT_FALSE(final.retry_delay.has_value());
+  EXPECT_EQ(AskStatus(8, pushback("300")).kind, Kind::kPermanent) << "that takes a RetryInfo";
+}
+
 // Scenario: OK with partial_success: refused spans, a warning, more refused than were sent, none.
 // Guarantees: accepted in every case, never sent again (GC-06); counts and message are handed on.
 TEST_F(BackendAnswerTest, PartialSuccessIsAcceptedGc06) {

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <cmath>
@@ -10,6 +11,8 @@
 
 namespace router {
 namespace {
+
+using test::PeerStream;
 
 // Scenario: the backend's port refuses; attempts are made before and after that is known; then it
 // listens.
@@ -87,6 +90,72 @@ TEST_F(BackendTest, H02SwitchingTlsOnReplacesWhatIsNotReady) {
   std::array<char, 1> byte;
   while (!error) peers[0]->read_some(boost::asio::buffer(byte), error);
   EXPECT_TRUE(error == boost::asio::error::eof || error == boost::asio::error::connection_reset);
+}
+
+// Lets the process have no further descriptor while it lives.
+class FewDescriptors {
+ public:
+  FewDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    rlimit few = before_;
+    few.rlim_cur = 3;
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+// Scenario: there is no descriptor for a connection: for the first one, and for the one that
+// replaces a lost connection; then there is.
+// Guarantees: FM-30: that is no failure of the backend: it is not DOWN, nobody is told that it is,
+// what is to be sent waits, and is sent as soon as there is a descriptor.
+TEST_F(BackendTest, WantOfDescriptorsIsNotTheBackendsFaultFm30) {
+  Listen();
+  server_->on_request = [](Peer& peer, PeerStream& stream) { peer.AnswerGrpc(stream, 0, ""); };
+  for (const bool is_first : {true, false}) {
+    const std::uint64_t failures =
+        is_first ? 0 : backend_->metrics()->local_connect_failures.Value();
+    KeepingAttempt* attempt = nullptr;
+    {
+      const FewDescriptors few;
+      if (is_first) {
+        Open();
+      } else {
+        const TimePoint old_enough = Clock::now() + std::chrono::milliseconds(1100);
+        ASSERT_TRUE(Until([&] { return Clock::now() > old_enough; }));
+        server_->peers().back()->Close();
+      }
+      ASSERT_TRUE(Until(
+          [&] { return backend_->metrics()->local_connect_failures.Value() >= failures + 2; }));
+      EXPECT_EQ(backend_->state(), BackendState::kConnecting);
+      attempt = &Send();
+      loop_.Turn(false);
+      EXPECT_FALSE(attempt->result.has_value()) << "it waits";
+    }
+    ASSERT_TRUE(Done(*attempt));
+    EXPECT_EQ(attempt->result->kind, Kind::kAccepted);
+    EXPECT_EQ(backend_->metrics()->connect_failures.Value(), 0U);
+    for (const auto& [is_ready, at] : states_) EXPECT_TRUE(is_ready);
+  }
+}
+
+// Scenario: a backend that is DOWN cannot be probed for want of descriptors; then it can, and it is
+// there.
+// Guarantees: it stays DOWN meanwhile, and the probes go on.
+TEST_F(BackendTest, ProbesGoOnAfterWantOfDescriptors) {
+  UseRefusingAddress();
+  Open();
+  ASSERT_TRUE(Until([&] { return backend_->is_down(); }));
+  {
+    const FewDescriptors few;
+    ASSERT_TRUE(Until([&] { return backend_->metrics()->local_connect_failures.Value() >= 2; }));
+    EXPECT_TRUE(backend_->is_down());
+  }
+  const std::uint64_t failures = backend_->metrics()->connect_failures.Value();
+  ASSERT_TRUE(Until([&] { return backend_->metrics()->connect_failures.Value() > failures; }))
+      << "it asks again and is refused";
 }
 
 // Scenario: six refused connects in a row.

@@ -85,7 +85,7 @@ class BackendTest : public ::testing::Test, public BackendObserver {
     attempt.spans = spans;
     attempt.plain_bytes = next_plain_bytes_;
     attempt.is_retry = next_is_retry_;
-    attempt.deadline = loop_.Now() + next_timeout_;
+    attempt.deadline = loop_.Now() + next_time_;
     backend_->Send(attempt);
     EXPECT_FALSE(attempt.result.has_value()) << "inline from Send()";
     return attempt;
@@ -110,7 +110,7 @@ class BackendTest : public ::testing::Test, public BackendObserver {
   bool may_take_down_ = true;
   bool next_is_retry_ = false;
   std::size_t next_plain_bytes_ = 0;
-  milliseconds next_timeout_{5000};
+  Duration next_time_ = std::chrono::seconds(5);
 
  private:
   bool MayTakeDown() override { return may_take_down_; }

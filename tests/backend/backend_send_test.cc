@@ -67,6 +67,36 @@ TEST_F(BackendTest, InFlightIsBoundedGc03) {
   }
 }
 
+// Scenario: an attempt is made with 4 ms left; another waits behind a call until it has 4 ms left.
+// Guarantees: neither is sent, since no answer could come in time: they end as unprocessed, and
+// what waits behind the second is sent.
+TEST_F(BackendTest, WhatCannotBeAnsweredInTimeIsNotSent) {
+  options_.in_flight_max = 1;
+  ListenAndConnect();
+  next_time_ = kSendTimeMin - milliseconds(1);
+  const KeepingAttempt& late = Send();
+  next_time_ = std::chrono::seconds(5);
+  Send();
+  next_time_ = milliseconds(40);
+  const KeepingAttempt& waiting = Send();
+  next_time_ = std::chrono::seconds(5);
+  const KeepingAttempt& patient = Send();
+  ASSERT_TRUE(Done(late));
+  ASSERT_TRUE(Until([&] { return server_->request_count() == 1; }));
+  ASSERT_TRUE(Until([&] { return waiting.deadline - Clock::now() < kSendTimeMin; }));
+  server_->on_request = [](Peer& peer, PeerStream& stream) { peer.AnswerGrpc(stream, 0, ""); };
+  server_->peers()[0]->AnswerGrpc(*server_->peers()[0]->Find(1), 0, "");
+  ASSERT_TRUE(Done(patient));
+  ASSERT_TRUE(Done(waiting));
+  for (const KeepingAttempt* attempt : {&late, &waiting}) {
+    EXPECT_EQ(attempt->result->kind, Kind::kTransient);
+    EXPECT_EQ(attempt->result->code, GrpcCode::kDeadlineExceeded);
+    EXPECT_FALSE(attempt->result->was_processed_maybe);
+  }
+  EXPECT_EQ(patient.result->kind, Kind::kAccepted);
+  EXPECT_EQ(server_->request_count(), 2U);
+}
+
 // Scenario: the pending bytes are exactly used up while connecting, then one byte more is sent.
 // Guarantees: the limit itself fits; beyond it an attempt fails at once, unprocessed; cancelling
 // makes room again.

@@ -248,11 +248,11 @@ TEST_F(MergeTest, StreamEndsWithItsLastAttempt) {
 TEST_F(MergeTest, BackendIsToldTheLatestDeadline) {
   Connect();
   AnswerAll(0);
-  next_timeout_ = milliseconds(500);
+  next_time_ = milliseconds(500);
   SendPart("1");
-  next_timeout_ = milliseconds(5000);
+  next_time_ = milliseconds(5000);
   SendPart("2");
-  next_timeout_ = milliseconds(1000);
+  next_time_ = milliseconds(1000);
   SendPart("3");
   ASSERT_TRUE(AllDone());
   ASSERT_EQ(bodies_.size(), 1U);
