@@ -103,7 +103,7 @@ struct BackendSum {
   std::array<std::uint64_t, kBackendStateCount> states{};
   std::uint64_t latency_sum_us = 0;
   std::uint64_t spans = 0, messages = 0, unmerged = 0, bytes = 0, in_flight = 0, waiting = 0,
-                connects = 0, failures = 0, retries = 0;
+                connects = 0, failures = 0, local_failures = 0, retries = 0;
   std::array<std::uint64_t, kTlsFaultNames.size()> tls_faults{};
 
   void Add(const BackendMetrics& metrics) {
@@ -119,6 +119,7 @@ struct BackendSum {
     waiting += metrics.waiting.Value();
     connects += metrics.connects.Value();
     failures += metrics.connect_failures.Value();
+    local_failures += metrics.local_connect_failures.Value();
     retries += metrics.retries.Value();
     for (std::size_t i = 0; i < tls_faults.size(); ++i)
       tls_faults[i] += metrics.tls_faults[i].Value();
@@ -185,6 +186,9 @@ void AddBackends(Page& page, const BackendSums& sums) {
                 "Connections opened to a backend", sums, &BackendSum::connects);
   AddPerBackend(page, MetricType::Counter, "spanring_backend_connect_failures_total",
                 "Connections to a backend that failed", sums, &BackendSum::failures);
+  AddPerBackend(page, MetricType::Counter, "spanring_backend_local_connect_failures_total",
+                "Connections that could not be opened for want of descriptors, memory or ports",
+                sums, &BackendSum::local_failures);
   AddPerBackend(page, MetricType::Counter, "spanring_backend_retries_total",
                 "Attempts at spans that an earlier attempt may have delivered", sums,
                 &BackendSum::retries);
@@ -364,6 +368,9 @@ std::string RenderMetrics(const Telemetry& telemetry, TimePoint now) {
   page.Counter("spanring_rerouted_spans_total",
                "Spans of failed attempts that were routed anew, the ring or a state having changed",
                Sum(telemetry, [](const Ledger& ledger) { return ledger.rerouted_spans.Value(); }));
+  page.Counter("spanring_held_uploads_total",
+               "Times that a request body had to wait, the memory budget being nearly full",
+               Sum(telemetry, [](const Ledger& ledger) { return ledger.held_uploads.Value(); }));
   AddBackends(page, sums);
   AddDiscovery(page, telemetry, now);
   AddReloads(page, telemetry.reloads);

@@ -25,6 +25,8 @@ class MemoryBudget {
 
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   std::size_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  // More than three quarters are used: what is left is for requests that are here already.
+  bool is_nearly_full() const { return used() > limit() - limit() / 4; }
   // A lower limit takes nothing back; it refuses until enough was given back.
   void SetLimit(std::size_t limit_bytes) { limit_.store(limit_bytes, std::memory_order_relaxed); }
 

@@ -6,7 +6,7 @@ namespace router {
 
 bool Admission::TryEnter(Duration time) {
   RollWindow();
-  if (budget_.used() > budget_.limit() - budget_.limit() / 4) return false;
+  if (budget_.is_nearly_full()) return false;
   if (waiting_ >= kWaitingFree && loop_.is_saturated() && rate_ > 0) {
     const std::chrono::duration<double> expected(waiting_ / rate_);
     if (expected > std::min<Duration>(time / 4, kWaitMax)) return false;

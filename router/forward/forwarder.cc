@@ -20,7 +20,8 @@ Forwarder::Forwarder(WorkerLoop& loop, MemoryAccount& memory, Codec& codec, Ledg
       ledger_(ledger),
       options_(options),
       jitter_(std::random_device{}()),
-      admission_(loop, memory.budget()) {}
+      admission_(loop, memory.budget()),
+      uploads_(loop, memory.budget(), ledger.held_uploads) {}
 
 Forwarder::~Forwarder() = default;
 
@@ -61,7 +62,7 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
     return verdict;
   };
   if (spans == 0) return book_all(Verdict{});
-  if (loop_.Now() >= deadline)
+  if (deadline - loop_.Now() < kSendTimeMin)
     return book_all(Expiry("the deadline passed before the spans were sent"));
   if (routes_ == nullptr || routes_->ring().empty()) {
     return book_all(Refuse(RefuseReason::kNoBackend, "no backend is known yet"));

@@ -25,6 +25,7 @@
 #include "router/forward/delivered_spans.h"
 #include "router/forward/ledger.h"
 #include "router/forward/shard_plan.h"
+#include "router/forward/upload_gate.h"
 #include "router/forward/verdict.h"
 #include "router/otlp/span_index.h"
 #include "router/routing/routing_table.h"
@@ -79,6 +80,7 @@ class Forwarder {
   Verdict Refuse(RefuseReason reason, std::string message);
   std::size_t calls_in_flight() const { return calls_.size(); }
   Admission& admission() { return admission_; }
+  UploadGate& uploads() { return uploads_; }
   Ledger& ledger() { return ledger_; }
 
  private:
@@ -114,6 +116,7 @@ class Forwarder {
   std::list<std::unique_ptr<ExportCall>> calls_;
   std::minstd_rand jitter_;
   Admission admission_;
+  UploadGate uploads_;
   DeliveredSpans delivered_;
 
   // Scratch of one Start().

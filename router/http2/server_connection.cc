@@ -284,13 +284,14 @@ int ServerConnection::OnData(nghttp2_session* session, std::uint8_t, std::int32_
                              const std::uint8_t* data, std::size_t size, void* self) {
   ServerStream* stream = Self(self).Find(id);
   nghttp2_session_consume_connection(session, size);
+  if (stream != nullptr && stream->state_ == ServerStream::State::kRequest) {
+    stream->handler_->OnData({data, size});
+  }
+  // The handler may have said that this was enough for now.
   if (stream != nullptr && stream->is_held_) {
     stream->held_bytes_ += size;
   } else {
     nghttp2_session_consume_stream(session, id, size);
-  }
-  if (stream != nullptr && stream->state_ == ServerStream::State::kRequest) {
-    stream->handler_->OnData({data, size});
   }
   return 0;
 }

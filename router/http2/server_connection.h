@@ -46,8 +46,8 @@ class ServerStream final : public HttpResponder {
   void Push(std::string_view message);
   void Finish(GrpcCode code, std::string_view message);
 
-  // While held, the client can send no more of this request than its first window; other streams go
-  // on. Released, it has the full window.
+  // While held, the client can send no more of this request than what its window has left; other
+  // streams go on. Released, it has the full window.
   void HoldBody(bool is_held) override;
 
   const std::string& peer() const override;

@@ -91,7 +91,22 @@ void ExportIntake::Append(std::span<const std::uint8_t> bytes) {
     EndEarly(TooLarge());
   } else if (!body_.AppendArrived(bytes, limit_.bytes_max)) {
     EndEarly(NoMemory());
+  } else {
+    OnBodyGrown();
   }
+}
+
+// At most half of the time that is left: a client that is told to come back needs some, too.
+void ExportIntake::OnBodyGrown() {
+  if (state_ != State::kReading || is_asking_) return;
+  const TimePoint now = context_.loop.Now();
+  context_.forwarder.uploads().OnGrown(*this, now + (deadline_ - now) / 2);
+}
+
+void ExportIntake::OnUploadExpired() {
+  face_.HoldBody(false);
+  EndEarly(context_.forwarder.Refuse(
+      RefuseReason::kOverload, "the memory budget stayed full while the request was arriving"));
 }
 
 void ExportIntake::End(const BodyForm& form) {
@@ -101,6 +116,7 @@ void ExportIntake::End(const BodyForm& form) {
     return;
   }
   timer_.Cancel();
+  if (context_.forwarder.uploads().Leave(*this)) face_.HoldBody(false);
   LeaveAdmission(true);
   if (form.compression != Compression::kNone && !Inflate(form.compression)) return;
   if (form.is_json && !TakeJson()) return;
@@ -188,7 +204,8 @@ void ExportIntake::LeaveAdmission(bool is_whole) {
 
 void ExportIntake::EndEarly(const Verdict& verdict) {
   assert(is_counted_);
-  if (StopAsking()) face_.HoldBody(false);
+  const bool was_waiting = context_.forwarder.uploads().Leave(*this);
+  if (StopAsking() || was_waiting) face_.HoldBody(false);
   LeaveAdmission(false);
   is_counted_ = false;
   BookRequest(verdict, context_.forwarder.ledger().requests);
@@ -205,6 +222,7 @@ void ExportIntake::Finish(const Verdict& verdict) {
 void ExportIntake::Cancel() {
   if (state_ == State::kDone) return;
   StopAsking();
+  context_.forwarder.uploads().Leave(*this);
   state_ = State::kDone;
   timer_.Cancel();
   LeaveAdmission(false);

@@ -26,6 +26,7 @@
 #include "router/base/timer_wheel.h"
 #include "router/codec/compression.h"
 #include "router/forward/forwarder.h"
+#include "router/forward/upload_gate.h"
 #include "router/ingress/ingress_context.h"
 
 namespace router {
@@ -45,15 +46,15 @@ struct BodyForm {
 // The face of one request.
 class IntakeFace : public ExportSink {
  public:
-  // Only where credentials are asked for. True: who the client is takes a moment to find out; no
-  // more of the body should be read than has been. False: the body may come.
+  // True: no more of the body should be read than has been, because who the client is takes a
+  // moment to find out, or there is no memory for it now. False: the body may come.
   virtual void HoldBody(bool is_held) = 0;
 
  protected:
   ~IntakeFace() = default;
 };
 
-class ExportIntake final : private ExportSink, private AuthSink {
+class ExportIntake final : private ExportSink, private AuthSink, private Upload {
  public:
   // `face` hears the verdict: exactly once, perhaps from inside a call below, unless Cancel() came
   // first. It may destroy neither itself nor the intake then.
@@ -80,8 +81,9 @@ class ExportIntake final : private ExportSink, private AuthSink {
   // The client has gone. No verdict follows. Does nothing when there was one.
   void Cancel();
 
-  // For a face that reads the body itself, while is_reading().
+  // For a face that reads the body itself, while is_reading(); it says when the body has grown.
   Body& body() { return body_; }
+  void OnBodyGrown();
   bool is_reading() const { return state_ == State::kReading; }
   bool is_done() const { return state_ == State::kDone; }
   Verdict TooLarge() const;
@@ -104,6 +106,8 @@ class ExportIntake final : private ExportSink, private AuthSink {
   void OnAuthResult(AuthResult result) override;
   // Was it asking?
   bool StopAsking();
+  void OnUploadHeld(bool is_held) override { face_.HoldBody(is_held); }
+  void OnUploadExpired() override;
   void OnDeadline();
   void OnVerdict(const Verdict& verdict) override;
   void LeaveAdmission(bool is_whole);

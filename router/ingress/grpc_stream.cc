@@ -81,7 +81,11 @@ void GrpcStream::BeginExport() {
 void GrpcStream::OnData(std::span<const std::uint8_t> bytes) {
   if (state_ != State::kReading) return;
   const auto status = reader_->Feed(bytes);
-  if (status != GrpcMessageReader::Status::kOk) OnBadFrame(status);
+  if (status != GrpcMessageReader::Status::kOk) {
+    OnBadFrame(status);
+  } else if (is_export()) {
+    intake_.OnBodyGrown();
+  }
 }
 
 void GrpcStream::OnBadFrame(GrpcMessageReader::Status status) {
