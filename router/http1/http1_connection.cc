@@ -21,7 +21,6 @@ std::string_view ReasonOf(int status) {
 Http1Connection::Http1Connection(WorkerLoop& loop, MemoryAccount& memory, Transport transport,
                                  Http1Acceptor& acceptor, const Http1Options& options)
     : Channel(loop, std::move(transport), WhenBlocked::kStopReading),
-      memory_(memory),
       acceptor_(acceptor),
       options_(options),
       kept_(memory) {

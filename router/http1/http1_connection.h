@@ -102,7 +102,6 @@ class Http1Connection final : public Channel, private HttpResponder {
   void Write(std::string_view text);
   void OnTimeout();
 
-  MemoryAccount& memory_;
   Http1Acceptor& acceptor_;
   const Http1Options options_;
   RequestParser parser_;

@@ -1,8 +1,9 @@
 // Any bytes as a connection of HTTP/1: however they are cut, the same requests come out of them and
 // the same fault, and none of them was kept that a bound forbids (HS-18, A-14).
 //
-// Input: one byte that seeds the cuts, then the bytes.
+// Input: one byte that chooses and seeds the cuts, then the bytes.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -66,9 +67,8 @@ std::string Read(std::span<const std::uint8_t> bytes, std::size_t piece_max, std
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::span<const std::uint8_t> bytes(data + 1, size - 1);
-  const std::string whole = Read(bytes, 0, 0);
-  for (const std::size_t piece_max : {1, 3, 16, 200}) {
-    if (Read(bytes, piece_max, data[0]) != whole) std::abort();
-  }
+  constexpr std::array<std::size_t, 4> kPiecesMax = {1, 3, 16, 200};
+  const std::size_t piece_max = kPiecesMax[data[0] % kPiecesMax.size()];
+  if (Read(bytes, piece_max, data[0]) != Read(bytes, 0, 0)) std::abort();
   return 0;
 }
