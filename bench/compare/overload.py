@@ -9,7 +9,7 @@ import tempfile
 
 from processes import Load, Sink
 from proxies import Spanring
-from ratio import HOSTS
+from shapes import Setting, hosts
 
 QUOTA = 0.2
 PERIOD_US = 20_000
@@ -62,10 +62,11 @@ def measure(binaries, proxy, load, extra=()):
 def run(binaries, report):
     """(markdown text, whether everything holds, data)"""
     with tempfile.TemporaryDirectory(prefix="spanring-overload-") as directory:
-        sink = Sink(binaries, directory, HOSTS)
+        sink = Sink(binaries, directory, hosts(4))
         proxy = quota = None
         try:
-            proxy = Spanring(binaries, directory, sink.backends, f"memory: {{limit: {BUDGET_MIB}MiB}}")
+            proxy = Spanring(binaries / "spanring", directory, sink.backends, Setting(),
+                             more=f"memory: {{limit: {BUDGET_MIB}MiB}}")
             quota = Quota(proxy.pid, QUOTA)
             return overload(binaries, proxy, report)
         finally:

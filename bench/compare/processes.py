@@ -1,7 +1,8 @@
-"""Processes of a measurement: started in a directory of their own, pinned to a core, measured, ended.
+"""Processes of a measurement: started in a directory of their own, pinned to cores, measured, ended.
 
 Everything started here is ended by close(), by process ID; nothing else is touched.
 """
+import dataclasses
 import json
 import os
 import pathlib
@@ -12,8 +13,18 @@ import time
 
 PROXY_CORE = 0
 LOAD_CORE = 1
+REALTIME_PRIORITY = 10
 START_DEADLINE_S = 20
 STOP_DEADLINE_S = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Rig:
+    """What a run measures with."""
+    binaries: pathlib.Path                   # spanring, load_generator and sink
+    collector: pathlib.Path | None = None    # none has been built
+    against: pathlib.Path | None = None      # another spanring
+    realtime: bool = False                   # what is measured keeps its core, whoever else wants it
 
 
 def free_port():
@@ -41,20 +52,22 @@ def accepts(port, host="127.0.0.1"):
         return False
 
 
-def pinned(core, command):
-    cores = os.sched_getaffinity(0)
-    return ["taskset", "-c", str(core), *command] if core in cores else list(command)
+def pinned(cores, command, realtime=False):
+    """cores: one or several; those this process may not use are left out."""
+    wanted = ({cores} if isinstance(cores, int) else set(cores)) & os.sched_getaffinity(0)
+    prefix = ["taskset", "-c", ",".join(map(str, sorted(wanted)))] if wanted else []
+    return [*(["chrt", "-r", str(REALTIME_PRIORITY)] if realtime else []), *prefix, *map(str, command)]
 
 
 class Process:
     """One child and its own children: output to a file, CPU time and memory from /proc."""
 
-    def __init__(self, name, command, directory, core):
+    def __init__(self, name, command, directory, cores, realtime=False):
         self.name = name
         self.log = pathlib.Path(directory) / f"{name}.log"
         with open(self.log, "wb") as log:
-            self.child = subprocess.Popen(pinned(core, [str(part) for part in command]), stdout=log,
-                                          stderr=subprocess.STDOUT, cwd=directory)
+            self.child = subprocess.Popen(pinned(cores, command, realtime), stdout=log, stderr=subprocess.STDOUT,
+                                          cwd=directory)
 
     @property
     def pid(self):
@@ -103,7 +116,7 @@ class Sink(Process):
 
     def __init__(self, binaries, directory, hosts, verify=False, extra=()):
         command = [binaries / "sink", "--hosts", ",".join(hosts), *extra]
-        super().__init__("sink", command + (["--verify"] if verify else []), directory, LOAD_CORE)
+        super().__init__(f"sink-{len(hosts)}", command + (["--verify"] if verify else []), directory, LOAD_CORE)
         line = wait_until(lambda: self.log.read_text() if "\n" in self.log.read_text() else None,
                           "the sink to listen")
         self.port, self.control_port = map(int, line.split()[1:3])
@@ -121,9 +134,11 @@ class Load:
     """A running load generator; result() waits for it and returns its JSON."""
 
     def __init__(self, binaries, port, arguments):
-        command = [binaries / "load_generator", f"127.0.0.1:{port}", *arguments]
-        self.child = subprocess.Popen(pinned(LOAD_CORE, [str(part) for part in command]),
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        """port: of 127.0.0.1, or "address:port"."""
+        target = port if isinstance(port, str) else f"127.0.0.1:{port}"
+        command = [binaries / "load_generator", target, *arguments]
+        self.child = subprocess.Popen(pinned(LOAD_CORE, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True)
 
     def result(self, deadline_s):
         try:

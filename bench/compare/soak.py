@@ -9,7 +9,7 @@ import urllib.request
 
 from processes import Load, Sink, wait_until
 from proxies import Spanring
-from ratio import HOSTS
+from shapes import Setting, hosts
 
 CONNECTIONS = 8
 IN_FLIGHT = 4
@@ -73,9 +73,9 @@ def owners(proxy, trace_ids):
 
 def run(binaries, spans, report, extra_load=()):
     with tempfile.TemporaryDirectory(prefix="spanring-soak-") as directory:
-        sink = Sink(binaries, directory, HOSTS, verify=True)
+        sink = Sink(binaries, directory, hosts(4), verify=True)
         try:
-            proxy = Spanring(binaries, directory, sink.backends)
+            proxy = Spanring(binaries / "spanring", directory, sink.backends, Setting())
             try:
                 return soak(binaries, sink, proxy, spans, report, extra_load)
             finally:

@@ -96,7 +96,7 @@ void LoadConnection::Issue() {
   for (int i = 0; i < 4; ++i)
     stream.prefix[1 + i] = static_cast<std::uint8_t>(size >> (24 - 8 * i));
   stream.window = peer_initial_window_;
-  stream.start = Clock::now();
+  stream.start = gate_.TakeDue();
   ++in_flight_;
   ++results_.issued;
   results_.spans_sent += stream.request.spans;
@@ -273,10 +273,13 @@ void LoadConnection::OnSettings(std::span<const std::uint8_t> payload) {
 
 void LoadConnection::Judge(std::uint32_t stream_id, Stream& stream) {
   constexpr std::string_view kEmptyMessage("\0\0\0\0\0", 5);
+  constexpr std::string_view kNothingRejected("\0\0\0\0\2\x0a\0", 7);  // as a Collector says it
   if (stream.http_status != "200") {
     Answer(stream_id, stream, "http " + stream.http_status, stream.grpc_message);
   } else if (stream.grpc_status != "0") {
     Answer(stream_id, stream, "grpc " + stream.grpc_status, stream.grpc_message);
+  } else if (stream.message == kNothingRejected) {
+    Answer(stream_id, stream, "", "");
   } else if (stream.message.size() > kEmptyMessage.size()) {
     Answer(stream_id, stream, "partial_success", stream.message.substr(kEmptyMessage.size()));
   } else if (stream.message != kEmptyMessage) {
@@ -294,9 +297,11 @@ void LoadConnection::Answer(std::uint32_t stream_id, Stream& stream, const std::
   if (code.empty()) {
     ++results_.ok;
     results_.spans_acknowledged += stream.request.spans;
-    const auto taken = Clock::now() - stream.start;
-    results_.latency.Add(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(taken).count()));
+    if (gate_.IsMeasured(stream.start)) {
+      const auto taken = Clock::now() - stream.start;
+      results_.latency.Add(static_cast<std::uint64_t>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(taken).count()));
+    }
   } else {
     results_.Fail(code, message);
   }

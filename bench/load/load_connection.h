@@ -25,6 +25,13 @@ class IssueGate {
   virtual ~IssueGate() = default;
   virtual bool MayIssue() = 0;
   virtual std::uint64_t SpansLeft() = 0;  // 0: no bound
+  // When the request that is issued now should have begun, by the plan: its latency counts from
+  // there, so that a stall is seen by all requests it delayed.
+  virtual std::chrono::steady_clock::time_point TakeDue() {
+    return std::chrono::steady_clock::now();
+  }
+  // Whether the latency of a request due then is recorded; no: it was warm-up.
+  virtual bool IsMeasured(std::chrono::steady_clock::time_point) const { return true; }
 };
 
 class LoadConnection final : private FrameVisitor {

@@ -3,17 +3,20 @@
 // answers are awaited. Exit code 0: every request was answered OK; 1: some were not; 2: bad use.
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "bench/load/load_connection.h"
+#include "bench/load/random.h"
 #include "bench/load/request_source.h"
 #include "bench/load/socket.h"
 
@@ -33,23 +36,35 @@ struct LoadOptions {
   std::uint64_t requests = 0;  // 0: no bound
   std::uint64_t spans = 0;     // 0: no bound
   double seconds = 0;          // 0: no bound
-  double rate = 0;             // requests per second, 0: as fast as answers come
+  double warm_up_seconds = 0;
+  double rate = 0;       // requests per second, 0: as fast as answers come
+  bool poisson = false;  // arrivals at random instead of evenly
   double drain_seconds = 30;
 };
 
-// Counts what may still be issued: by number, spans, time and rate.
+// Counts what may still be issued: by number, spans, time and rate. With a rate there is a plan of
+// when each request begins, whatever the answers do: an open loop.
 class Gate final : public IssueGate {
  public:
   Gate(const LoadOptions& options, const LoadResults& results)
-      : options_(options), results_(results), start_(Clock::now()) {}
+      : options_(options), results_(results), random_(options.source.seed), start_(Clock::now()) {}
 
-  bool MayIssue() override {
-    if (Finished()) return false;
-    return options_.rate <= 0 || static_cast<double>(results_.issued) < options_.rate * Elapsed();
-  }
+  bool MayIssue() override { return !Finished() && SecondsToNext() <= 0; }
   std::uint64_t SpansLeft() override {
     return options_.spans == 0 ? 0 : options_.spans - results_.spans_sent;
   }
+  Clock::time_point TakeDue() override {
+    if (options_.rate <= 0) return Clock::now();
+    const Clock::time_point due = start_ + Duration(next_due_);
+    const double mean = 1 / options_.rate;
+    next_due_ += options_.poisson ? -mean * std::log(1 - random_.Fraction()) : mean;
+    return due;
+  }
+  bool IsMeasured(Clock::time_point due) const override {
+    return due >= start_ + Duration(options_.warm_up_seconds);
+  }
+  // Until the plan has another request; 0 or less: now.
+  double SecondsToNext() const { return options_.rate <= 0 ? 0 : next_due_ - Elapsed(); }
   // Nothing more will be issued.
   bool Finished() const {
     return stop_requested != 0 || (options_.requests > 0 && results_.issued >= options_.requests) ||
@@ -59,9 +74,15 @@ class Gate final : public IssueGate {
   double Elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
 
  private:
+  static Clock::duration Duration(double seconds) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  }
+
   const LoadOptions& options_;
   const LoadResults& results_;
+  Random random_;
   Clock::time_point start_;
+  double next_due_ = 0;  // seconds after the start
 };
 
 class LoadGenerator {
@@ -91,13 +112,16 @@ class LoadGenerator {
   // Until nothing more may be issued and everything is answered, or the drain time is over.
   void Run(const Gate& gate) {
     double drain_end = 0;
+    std::size_t turn = 0;
     for (;;) {
-      for (std::size_t i = 0; i < connections_.size(); ++i) Push(i);
+      // Beginning with another one each time, so that at a low rate they take turns.
+      for (std::size_t i = 0; i < connections_.size(); ++i) Push((turn + i) % connections_.size());
+      ++turn;
       const bool finished = gate.Finished() || !Any(&LoadConnection::usable);
       if (finished && drain_end == 0) drain_end = gate.Elapsed() + options_.drain_seconds;
       if (finished && !Any(&LoadConnection::in_flight)) return;
       if (finished && gate.Elapsed() > drain_end) return;
-      Wait();
+      Wait(finished ? 0 : gate.SecondsToNext());
     }
   }
 
@@ -133,11 +157,16 @@ class LoadGenerator {
     }
   }
 
-  void Wait() {
+  // For what arrives, at most until the next request is due.
+  void Wait(double seconds_to_next) {
     constexpr int kEventsMax = 256;
+    constexpr long kSecondNs = 1'000'000'000;
+    constexpr double kWaitMaxSeconds = 0.1;
     epoll_event events[kEventsMax];
-    const int timeout_ms = options_.rate > 0 ? 1 : 100;
-    const int count = epoll_wait(epoll_, events, kEventsMax, timeout_ms);
+    const double seconds =
+        seconds_to_next > 0 ? std::min(seconds_to_next, kWaitMaxSeconds) : kWaitMaxSeconds;
+    const timespec timeout{.tv_sec = 0, .tv_nsec = static_cast<long>(seconds * kSecondNs)};
+    const int count = epoll_pwait2(epoll_, events, kEventsMax, &timeout, nullptr);
     for (int i = 0; i < count; ++i) {
       auto& connection = *static_cast<LoadConnection*>(events[i].data.ptr);
       if ((events[i].events & ~std::uint32_t{EPOLLOUT}) == 0) continue;
@@ -210,7 +239,10 @@ void Describe(CLI::App& app, LoadOptions& options) {
   app.add_option("--requests", options.requests, "stop after so many requests");
   app.add_option("--total-spans", options.spans, "stop after exactly so many spans (with --fresh)");
   app.add_option("--seconds", options.seconds, "stop after this time");
-  app.add_option("--rate", options.rate, "requests per second at most");
+  app.add_option("--rate", options.rate,
+                 "requests per second, whatever the answers do; latency counts from the plan");
+  app.add_flag("--poisson", options.poisson, "with --rate: at random instead of evenly");
+  app.add_option("--warm-up", options.warm_up_seconds, "latency is recorded only after so long");
   app.add_option("--drain-seconds", options.drain_seconds, "wait so long for the last answers");
 }
 
@@ -236,6 +268,7 @@ int Main(int argc, char** argv) {
   signal(SIGINT, [](int) { stop_requested = 1; });
   signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
+  prctl(PR_SET_TIMERSLACK, 1UL);  // wake for the next request when it is due, not 50 us later
   LoadResults results;
   LoadGenerator generator(options);
   Gate gate(options, results);

@@ -80,6 +80,13 @@ int Accept(int listener) {
   return fd;
 }
 
+void SetBlocking(int fd, int seconds_max) {
+  timeval timeout{};
+  timeout.tv_sec = seconds_max;
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+  fcntl(fd, F_SETFL, 0);
+}
+
 void RaiseFileLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

@@ -22,6 +22,9 @@ int Connect(const sockaddr_in& address);
 // The next waiting connection, non-blocking, or -1.
 int Accept(int listener);
 
+// Makes a connected socket wait when it is written to, each time at most so long.
+void SetBlocking(int fd, int seconds_max);
+
 // As many file descriptors as this process may have.
 void RaiseFileLimit();
 
