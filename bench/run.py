@@ -24,7 +24,7 @@ import report  # noqa: E402
 import rounds  # noqa: E402
 import shapes  # noqa: E402
 import soak  # noqa: E402
-from processes import Rig  # noqa: E402
+from processes import Rig, take_realtime_priority  # noqa: E402
 
 PEERS = tuple(proxies.TITLES)
 
@@ -42,22 +42,6 @@ def collector():
         say("bench: no Collector, its columns stay empty (see above)")
         return None
     return pathlib.Path(built.stdout.splitlines()[0]) / "judge-collector"
-
-
-def keep_the_cores(realtime):
-    """The whole run before what else wants the CPUs: its own session (autogroup) at the highest niceness. root."""
-    if not realtime:
-        return
-    try:
-        if os.getsid(0) != os.getpid():
-            os.setsid()
-    except OSError:
-        pass  # already leads a process group: its session's autogroup is raised instead
-    try:
-        pathlib.Path("/proc/self/autogroup").write_text("-19")
-        os.nice(-19)
-    except OSError as error:
-        raise RuntimeError(f"--realtime needs root: {error}") from None
 
 
 def write(stem, text, data):
@@ -154,7 +138,8 @@ def main():
         needs_collector = any(peer.startswith("collector") for peer in arguments.peers)
         rig = Rig(binaries, collector() if needs_collector else None,
                   arguments.against.resolve() if arguments.against else None, arguments.realtime)
-        keep_the_cores(arguments.realtime)
+        if arguments.realtime:
+            take_realtime_priority()
         return 0 if compare(arguments, rig, stem, heading) else 1
     except RuntimeError as error:
         print(f"bench: no figure: {error}", file=sys.stderr)

@@ -13,7 +13,8 @@ import time
 
 PROXY_CORE = 0
 LOAD_CORE = 1
-REALTIME_PRIORITY = 10
+# With --realtime: of the harness, which must look at clocks in time, of what is measured, of load and backends.
+HARNESS_PRIORITY, PROXY_PRIORITY, LOAD_PRIORITY = 30, 20, 10
 START_DEADLINE_S = 20
 STOP_DEADLINE_S = 20
 
@@ -24,7 +25,7 @@ class Rig:
     binaries: pathlib.Path                   # spanring, load_generator and sink
     collector: pathlib.Path | None = None    # none has been built
     against: pathlib.Path | None = None      # another spanring
-    realtime: bool = False                   # what is measured keeps its core, whoever else wants it
+    realtime: bool = False                   # the processes of the run go before all others of the machine
 
 
 def free_port():
@@ -52,21 +53,30 @@ def accepts(port, host="127.0.0.1"):
         return False
 
 
-def pinned(cores, command, realtime=False):
-    """cores: one or several; those this process may not use are left out."""
+def pinned(cores, command, priority=None):
+    """cores: one or several; those this process may not use are left out. priority: real-time, round robin."""
     wanted = ({cores} if isinstance(cores, int) else set(cores)) & os.sched_getaffinity(0)
     prefix = ["taskset", "-c", ",".join(map(str, sorted(wanted)))] if wanted else []
-    return [*(["chrt", "-r", str(REALTIME_PRIORITY)] if realtime else []), *prefix, *map(str, command)]
+    # Whether the harness has a real-time priority of its own or not, a child gets exactly what is said here.
+    policy = ["--rr", str(priority)] if priority else ["--other", "0"]
+    return ["chrt", *policy, *prefix, *map(str, command)]
+
+
+def take_realtime_priority():
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(HARNESS_PRIORITY))
+    except OSError as error:
+        raise RuntimeError(f"--realtime needs root: {error}") from None
 
 
 class Process:
     """One child and its own children: output to a file, CPU time and memory from /proc."""
 
-    def __init__(self, name, command, directory, cores, realtime=False):
+    def __init__(self, name, command, directory, cores, priority=None):
         self.name = name
         self.log = pathlib.Path(directory) / f"{name}.log"
         with open(self.log, "wb") as log:
-            self.child = subprocess.Popen(pinned(cores, command, realtime), stdout=log, stderr=subprocess.STDOUT,
+            self.child = subprocess.Popen(pinned(cores, command, priority), stdout=log, stderr=subprocess.STDOUT,
                                           cwd=directory)
 
     @property
@@ -114,9 +124,10 @@ class Process:
 class Sink(Process):
     """N fake backends in one process (bench/load/sink.cc)."""
 
-    def __init__(self, binaries, directory, hosts, verify=False, extra=()):
+    def __init__(self, binaries, directory, hosts, verify=False, extra=(), realtime=False):
         command = [binaries / "sink", "--hosts", ",".join(hosts), *extra]
-        super().__init__(f"sink-{len(hosts)}", command + (["--verify"] if verify else []), directory, LOAD_CORE)
+        super().__init__(f"sink-{len(hosts)}", command + (["--verify"] if verify else []), directory, LOAD_CORE,
+                         LOAD_PRIORITY if realtime else None)
         line = wait_until(lambda: self.log.read_text() if "\n" in self.log.read_text() else None,
                           "the sink to listen")
         self.port, self.control_port = map(int, line.split()[1:3])
@@ -133,12 +144,12 @@ class Sink(Process):
 class Load:
     """A running load generator; result() waits for it and returns its JSON."""
 
-    def __init__(self, binaries, port, arguments):
+    def __init__(self, binaries, port, arguments, realtime=False):
         """port: of 127.0.0.1, or "address:port"."""
         target = port if isinstance(port, str) else f"127.0.0.1:{port}"
         command = [binaries / "load_generator", target, *arguments]
-        self.child = subprocess.Popen(pinned(LOAD_CORE, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                      text=True)
+        self.child = subprocess.Popen(pinned(LOAD_CORE, command, LOAD_PRIORITY if realtime else None),
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def result(self, deadline_s):
         try:

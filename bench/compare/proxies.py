@@ -6,7 +6,7 @@ logging per request and no metrics that are not its default.
 import pathlib
 import shutil
 
-from processes import PROXY_CORE, Process, accepts, free_port, wait_until
+from processes import PROXY_CORE, PROXY_PRIORITY, Process, accepts, free_port, wait_until
 
 # Round robin over the backends without looking at what passes: the floor for a proxy that ends HTTP/2 on both
 # sides. Request bodies never touch the disk. The two 64k sizes: 16k to 1m were tried on a busy machine; 512k and 1m
@@ -103,7 +103,7 @@ class Proxy(Process):
     def __init__(self, name, command, directory, setting, port, realtime=False):
         self.port, self.setting = port, setting
         cores = range(PROXY_CORE, PROXY_CORE + setting.workers)
-        super().__init__(name, command, directory, cores, realtime)
+        super().__init__(name, command, directory, cores, PROXY_PRIORITY if realtime else None)
         wait_until(lambda: not self.alive() or accepts(port), f"{name} to listen")
         if not self.alive():
             raise RuntimeError(f"{name} ended:\n{self.tail()}")

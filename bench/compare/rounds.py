@@ -52,7 +52,7 @@ def measure(rig, entrant, shape, seconds, rate=0):
     before = sink.counters()
     pace = ["--rate", rate] if rate else []
     load = Load(rig.binaries, proxy.port, [*shape.arguments(), "--seconds", WARM_UP_S + seconds + AFTER_S,
-                                           "--warm-up", WARM_UP_S, *pace])
+                                           "--warm-up", WARM_UP_S, *pace], rig.realtime)
     time.sleep(WARM_UP_S)
     start_cpu, start_spans, start = proxy.cpu_ns(), sink.counters()["spans"], time.monotonic()
     time.sleep(seconds)
@@ -115,7 +115,7 @@ class Stage:
                 extra = ("--certificate", self.certificates.server.certificate,
                          "--key", self.certificates.server.key)
             self.sinks[setting.backends] = Sink(self.rig.binaries, self.directory, shapes.hosts(setting.backends),
-                                                extra=extra)
+                                                extra=extra, realtime=self.rig.realtime)
             self.stack.callback(self.sinks[setting.backends].close)
         return self.sinks[setting.backends]
 

@@ -34,9 +34,7 @@ class Shape:
         setting = self.setting
         arguments = ["--spans", self.spans, "--connections", self.connections, "--in-flight", self.in_flight,
                      "--pool", self.pool]
-        if setting.compression == "gzip":
-            arguments += ["--gzip"]
-        elif setting.compression != "none":
+        if setting.compression != "none":
             arguments += ["--encoding", setting.compression]
         if setting.receiver == "http":
             arguments += ["--http"]

@@ -1,7 +1,6 @@
 #include "bench/load/frame_reader.h"
 
 #include <nghttp2/nghttp2.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -66,10 +65,16 @@ FrameReader::FrameReader(bool expect_preface) : preface_pending_(expect_preface)
 
 ReadOutcome FrameReader::ReadSome(int fd, std::span<std::uint8_t> buffer, FrameVisitor& visitor,
                                   std::uint64_t& bytes_read) {
+  PlainWire wire(fd);
+  return ReadSome(wire, buffer, visitor, bytes_read);
+}
+
+ReadOutcome FrameReader::ReadSome(Wire& wire, std::span<std::uint8_t> buffer, FrameVisitor& visitor,
+                                  std::uint64_t& bytes_read) {
   std::size_t filled = tail_.size();
   std::copy(tail_.begin(), tail_.end(), buffer.begin());
   tail_.clear();
-  const ssize_t received = recv(fd, buffer.data() + filled, buffer.size() - filled, 0);
+  const ssize_t received = wire.Read(buffer.subspan(filled));
   if (received == 0) return ReadOutcome::kClosed;
   if (received < 0) {
     tail_.assign(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(filled));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bench/load/frame.h"
+#include "bench/load/wire.h"
 
 struct nghttp2_hd_inflater;
 
@@ -48,8 +49,11 @@ class FrameReader {
   // expect_preface: the peer is a client and sends the 24 bytes of the preface first.
   explicit FrameReader(bool expect_preface);
 
-  // Reads from `fd` until it would block or `buffer` was filled once, and announces what is whole.
+  // Reads once, at most until `buffer` is full, and announces what is whole.
   // REQUIRES: buffer.size() == kBufferBytes. `bytes_read` is increased by what came in.
+  ReadOutcome ReadSome(Wire& wire, std::span<std::uint8_t> buffer, FrameVisitor& visitor,
+                       std::uint64_t& bytes_read);
+  // The same from a socket in plaintext.
   ReadOutcome ReadSome(int fd, std::span<std::uint8_t> buffer, FrameVisitor& visitor,
                        std::uint64_t& bytes_read);
 

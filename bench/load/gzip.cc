@@ -33,8 +33,13 @@ std::vector<std::uint8_t> GzipCompress(std::span<const std::uint8_t> plain) {
 }
 
 GunzipStream::GunzipStream() : state_(std::make_unique<inflate_state>()), out_(kOutputBytes) {
+  Reset();
+}
+
+void GunzipStream::Reset() {
   isal_inflate_init(state_.get());
   state_->crc_flag = ISAL_GZIP;
+  failed_ = false;
 }
 
 GunzipStream::~GunzipStream() = default;

@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "bench/load/inflate_stream.h"
+
 struct inflate_state;
 
 namespace bench {
@@ -16,23 +18,19 @@ namespace bench {
 // One gzip member holding `plain`.
 std::vector<std::uint8_t> GzipCompress(std::span<const std::uint8_t> plain);
 
-// GunzipStream: inflates one member as it arrives. Feed() a piece, then call Next() until it gives
-// an empty view; each view lives until the next call.
-class GunzipStream {
+// Inflates one member as it arrives.
+class GunzipStream final : public InflateStream {
  public:
   GunzipStream();
-  ~GunzipStream();
+  ~GunzipStream() override;
   GunzipStream(const GunzipStream&) = delete;
   GunzipStream& operator=(const GunzipStream&) = delete;
 
-  // REQUIRES: the previous piece was used up (Next() came back empty).
-  void Feed(std::span<const std::uint8_t> piece);
-  std::span<const std::uint8_t> Next();
-
-  // The input was not gzip.
-  bool failed() const { return failed_; }
-  // The member and its checksum were read to the end.
-  bool finished() const;
+  void Feed(std::span<const std::uint8_t> piece) override;
+  std::span<const std::uint8_t> Next() override;
+  bool failed() const override { return failed_; }
+  bool finished() const override;
+  void Reset() override;
 
  private:
   std::unique_ptr<inflate_state> state_;

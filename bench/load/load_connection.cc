@@ -1,12 +1,13 @@
 #include "bench/load/load_connection.h"
 
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
+
+#include "bench/load/inflate_stream.h"
 
 namespace bench {
 namespace {
@@ -29,8 +30,14 @@ std::uint16_t ReadBigEndian16(const std::uint8_t* in) {
 }  // namespace
 
 LoadConnection::LoadConnection(int fd, const Options& options, IssueGate& gate,
-                               RequestSource& source, LoadResults& results)
-    : fd_(fd), options_(options), gate_(gate), source_(source), results_(results) {
+                               RequestSource& source, LoadResults& results,
+                               std::unique_ptr<Wire> wire)
+    : fd_(fd),
+      wire_(wire ? std::move(wire) : std::make_unique<PlainWire>(fd)),
+      options_(options),
+      gate_(gate),
+      source_(source),
+      results_(results) {
   std::string settings;
   AppendSetting(Setting::kInitialWindowSize, kReceiveWindow, settings);
   std::string& out = ControlBytes();
@@ -39,7 +46,10 @@ LoadConnection::LoadConnection(int fd, const Options& options, IssueGate& gate,
   AppendWindowUpdate(0, kReceiveWindow - static_cast<std::uint32_t>(kWindowDefault), out);
 }
 
-LoadConnection::~LoadConnection() { close(fd_); }
+LoadConnection::~LoadConnection() {
+  wire_.reset();
+  close(fd_);
+}
 
 std::string& LoadConnection::ControlBytes() {
   const bool appendable =
@@ -161,10 +171,10 @@ bool LoadConnection::Flush() {
       }
       skip = 0;
     }
-    const ssize_t written = writev(fd_, iovecs.data(), static_cast<int>(count));
-    if (written < 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
-      if (errno == EINTR) continue;
+    const ssize_t written = wire_->Write({iovecs.data(), count});
+    if (written <= 0) {
+      if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
+      if (written < 0 && errno == EINTR) continue;
       Close();
       return false;
     }
@@ -187,7 +197,7 @@ bool LoadConnection::Flush() {
 
 void LoadConnection::OnReadable(std::span<std::uint8_t> buffer) {
   std::uint64_t bytes_read = 0;
-  if (reader_.ReadSome(fd_, buffer, *this, bytes_read) != ReadOutcome::kOpen) Close();
+  if (reader_.ReadSome(*wire_, buffer, *this, bytes_read) != ReadOutcome::kOpen) Close();
 }
 
 void LoadConnection::OnHeaders(const FrameHeader& frame, const std::vector<HeaderField>& fields) {
@@ -272,18 +282,21 @@ void LoadConnection::OnSettings(std::span<const std::uint8_t> payload) {
 }
 
 void LoadConnection::Judge(std::uint32_t stream_id, Stream& stream) {
-  constexpr std::string_view kEmptyMessage("\0\0\0\0\0", 5);
-  constexpr std::string_view kNothingRejected("\0\0\0\0\2\x0a\0", 7);  // as a Collector says it
+  constexpr std::string_view kNothingRejected("\x0a\0", 2);  // an empty partial_success
+  std::optional<std::string> body;
+  if (stream.message.size() >= sizeof(stream.prefix)) {
+    body = stream.message.substr(sizeof(stream.prefix));
+    // Servers of gRPC's Go library answer in the encoding they were asked in.
+    if (stream.message[0] == 1) body = Inflate(options_.encoding, *body);
+  }
   if (stream.http_status != "200") {
     Answer(stream_id, stream, "http " + stream.http_status, stream.grpc_message);
   } else if (stream.grpc_status != "0") {
     Answer(stream_id, stream, "grpc " + stream.grpc_status, stream.grpc_message);
-  } else if (stream.message == kNothingRejected) {
-    Answer(stream_id, stream, "", "");
-  } else if (stream.message.size() > kEmptyMessage.size()) {
-    Answer(stream_id, stream, "partial_success", stream.message.substr(kEmptyMessage.size()));
-  } else if (stream.message != kEmptyMessage) {
+  } else if (!body) {
     Answer(stream_id, stream, "bad_message", "");
+  } else if (!body->empty() && body != kNothingRejected) {
+    Answer(stream_id, stream, "partial_success", *body);
   } else {
     Answer(stream_id, stream, "", "");
   }
@@ -295,13 +308,8 @@ void LoadConnection::Answer(std::uint32_t stream_id, Stream& stream, const std::
   stream.answered = true;
   --in_flight_;
   if (code.empty()) {
-    ++results_.ok;
-    results_.spans_acknowledged += stream.request.spans;
-    if (gate_.IsMeasured(stream.start)) {
-      const auto taken = Clock::now() - stream.start;
-      results_.latency.Add(static_cast<std::uint64_t>(
-          std::chrono::duration_cast<std::chrono::nanoseconds>(taken).count()));
-    }
+    results_.Succeed(stream.request.spans);
+    if (gate_.IsMeasured(stream.start)) results_.AddLatency(stream.start);
   } else {
     results_.Fail(code, message);
   }

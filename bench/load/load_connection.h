@@ -2,43 +2,29 @@
 // and judges every answer. Bodies are sent by reference: the kernel's copy is the only one.
 //
 // Thread safety: one thread.
-// Invariants: every request issued ends once in LoadResults: as ok or under an error code.
-// Failure: when the connection ends, what was in flight fails as "closed"; it is not opened again.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "bench/load/client_connection.h"
 #include "bench/load/frame_reader.h"
 #include "bench/load/load_results.h"
 #include "bench/load/request_source.h"
+#include "bench/load/wire.h"
 
 namespace bench {
 
-// The gate all connections of a run share: may another request be issued, and how large may it be?
-class IssueGate {
- public:
-  virtual ~IssueGate() = default;
-  virtual bool MayIssue() = 0;
-  virtual std::uint64_t SpansLeft() = 0;  // 0: no bound
-  // When the request that is issued now should have begun, by the plan: its latency counts from
-  // there, so that a stall is seen by all requests it delayed.
-  virtual std::chrono::steady_clock::time_point TakeDue() {
-    return std::chrono::steady_clock::now();
-  }
-  // Whether the latency of a request due then is recorded; no: it was warm-up.
-  virtual bool IsMeasured(std::chrono::steady_clock::time_point) const { return true; }
-};
-
-class LoadConnection final : private FrameVisitor {
+class LoadConnection final : public ClientConnection, private FrameVisitor {
  public:
   struct Options {
     std::uint32_t in_flight = 8;
-    std::string encoding = {};      // of the bodies, "gzip"; empty: none
+    std::string encoding = {};      // of the bodies, "gzip" or "zstd"; empty: none
     std::string grpc_timeout = {};  // as on the wire ("10S"); empty: none
     std::string path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
     std::string content_type = "application/grpc";
@@ -47,22 +33,19 @@ class LoadConnection final : private FrameVisitor {
   };
 
   // Takes `fd`, connected and non-blocking, and closes it in the destructor. The references outlive
-  // the connection.
+  // the connection. Without a wire: in plaintext.
   LoadConnection(int fd, const Options& options, IssueGate& gate, RequestSource& source,
-                 LoadResults& results);
+                 LoadResults& results, std::unique_ptr<Wire> wire = nullptr);
   ~LoadConnection() override;
 
-  void OnReadable(std::span<std::uint8_t> buffer);
-  // Issues what the gate allows.
-  void Fill();
-  // Writes what is queued; true if the socket would not take all of it.
-  bool Flush();
+  void OnReadable(std::span<std::uint8_t> buffer) override;
+  void Fill() override;
+  bool Flush() override;
 
-  int fd() const { return fd_; }
-  // Whether requests may still be issued here: open and not told to go away.
-  bool usable() const { return !closed_ && peer_streams_max_ > 0; }
-  bool closed() const { return closed_; }
-  std::size_t in_flight() const { return in_flight_; }
+  int fd() const override { return fd_; }
+  bool usable() const override { return !closed_ && peer_streams_max_ > 0; }
+  bool closed() const override { return closed_; }
+  std::size_t in_flight() const override { return in_flight_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -104,6 +87,7 @@ class LoadConnection final : private FrameVisitor {
   std::string& ControlBytes();
 
   int fd_;
+  std::unique_ptr<Wire> wire_;
   Options options_;
   IssueGate& gate_;
   RequestSource& source_;

@@ -1,4 +1,4 @@
-// load_generator: sends OTLP/gRPC requests to one address, keeps a number in flight, judges every
+// load_generator: sends OTLP requests to one address, keeps a number in flight, judges every
 // answer and prints one line of JSON. SIGTERM and SIGINT end it early: nothing more is issued,
 // answers are awaited. Exit code 0: every request was answered OK; 1: some were not; 2: bad use.
 #include <signal.h>
@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/load/http1_connection.h"
 #include "bench/load/load_connection.h"
 #include "bench/load/random.h"
 #include "bench/load/request_source.h"
@@ -32,6 +33,8 @@ struct LoadOptions {
   std::uint32_t connections = 4;
   LoadConnection::Options connection;
   SourceOptions source;
+  bool http = false;
+  bool tls = false;
   bool fresh = false;
   std::uint64_t requests = 0;  // 0: no bound
   std::uint64_t spans = 0;     // 0: no bound
@@ -95,11 +98,11 @@ class LoadGenerator {
   ~LoadGenerator() { close(epoll_); }
 
   bool ConnectAll(const sockaddr_in& target, Gate& gate, LoadResults& results) {
+    if (options_.tls && !wires_.SpeakTlsAsClient()) return false;
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
       const int fd = Connect(target);
       if (fd < 0) return false;
-      connections_.push_back(
-          std::make_unique<LoadConnection>(fd, options_.connection, gate, *source_, results));
+      connections_.push_back(MakeConnection(fd, gate, results));
       epoll_event event{};
       event.events = EPOLLIN;
       event.data.ptr = connections_.back().get();
@@ -107,6 +110,15 @@ class LoadGenerator {
       wants_write_.push_back(false);
     }
     return true;
+  }
+
+  std::unique_ptr<ClientConnection> MakeConnection(int fd, Gate& gate, LoadResults& results) {
+    if (options_.http) {
+      return std::make_unique<Http1Connection>(fd, wires_.Make(fd), options_.connection.encoding,
+                                               gate, *source_, results);
+    }
+    return std::make_unique<LoadConnection>(fd, options_.connection, gate, *source_, results,
+                                            wires_.Make(fd));
   }
 
   // Until nothing more may be issued and everything is answered, or the drain time is over.
@@ -117,9 +129,9 @@ class LoadGenerator {
       // Beginning with another one each time, so that at a low rate they take turns.
       for (std::size_t i = 0; i < connections_.size(); ++i) Push((turn + i) % connections_.size());
       ++turn;
-      const bool finished = gate.Finished() || !Any(&LoadConnection::usable);
+      const bool finished = gate.Finished() || !Any(&ClientConnection::usable);
       if (finished && drain_end == 0) drain_end = gate.Elapsed() + options_.drain_seconds;
-      if (finished && !Any(&LoadConnection::in_flight)) return;
+      if (finished && !Any(&ClientConnection::in_flight)) return;
       if (finished && gate.Elapsed() > drain_end) return;
       Wait(finished ? 0 : gate.SecondsToNext());
     }
@@ -142,7 +154,7 @@ class LoadGenerator {
 
   // Issues and writes what can be; asks for a wake-up if the socket is full.
   void Push(std::size_t index) {
-    LoadConnection& connection = *connections_[index];
+    ClientConnection& connection = *connections_[index];
     if (connection.closed()) return;
     connection.Fill();
     const bool wants_write = connection.Flush();
@@ -168,7 +180,7 @@ class LoadGenerator {
     const timespec timeout{.tv_sec = 0, .tv_nsec = static_cast<long>(seconds * kSecondNs)};
     const int count = epoll_pwait2(epoll_, events, kEventsMax, &timeout, nullptr);
     for (int i = 0; i < count; ++i) {
-      auto& connection = *static_cast<LoadConnection*>(events[i].data.ptr);
+      auto& connection = *static_cast<ClientConnection*>(events[i].data.ptr);
       if ((events[i].events & ~std::uint32_t{EPOLLOUT}) == 0) continue;
       connection.OnReadable(buffer_);
       if (connection.closed()) epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.fd(), nullptr);
@@ -177,9 +189,10 @@ class LoadGenerator {
 
   const LoadOptions& options_;
   std::unique_ptr<RequestSource> source_;
+  WireFactory wires_;
   std::vector<std::uint8_t> buffer_;
   int epoll_;
-  std::vector<std::unique_ptr<LoadConnection>> connections_;
+  std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<bool> wants_write_;  // by connection: EPOLLOUT is set
 };
 
@@ -234,7 +247,10 @@ void Describe(CLI::App& app, LoadOptions& options) {
   app.add_option("--pool", source.pool, "different requests encoded beforehand");
   app.add_flag("--fresh", options.fresh, "every span unique, so that a sink can verify");
   app.add_option("--seed", source.seed);
-  app.add_flag("--gzip", source.gzip);
+  app.add_option("--encoding", source.encoding, "of the bodies")
+      ->check(CLI::IsMember({"gzip", "zstd"}));
+  app.add_flag("--http", options.http, "OTLP/HTTP over HTTP/1.1, one request at a time");
+  app.add_flag("--tls", options.tls);
   app.add_option("--grpc-timeout", options.connection.grpc_timeout, "as on the wire, such as 10S");
   app.add_option("--requests", options.requests, "stop after so many requests");
   app.add_option("--total-spans", options.spans, "stop after exactly so many spans (with --fresh)");
@@ -249,12 +265,12 @@ void Describe(CLI::App& app, LoadOptions& options) {
 int Main(int argc, char** argv) {
   LoadOptions options;
   options.source.spans_min = 0;
-  CLI::App app("OTLP/gRPC load generator");
+  CLI::App app("OTLP load generator");
   Describe(app, options);
   CLI11_PARSE(app, argc, argv);
   SourceOptions& source = options.source;
   if (source.spans_min == 0) source.spans_min = source.spans_max;
-  if (source.gzip) options.connection.encoding = "gzip";
+  options.connection.encoding = source.encoding;
   const auto target = ParseAddress(options.target);
   const bool bounded = options.requests > 0 || options.spans > 0 || options.seconds > 0;
   if (!target || !bounded || source.spans_max == 0 || source.pool == 0 ||

@@ -6,6 +6,7 @@
 // partial_success).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -25,6 +26,15 @@ struct LoadResults {
   std::map<std::string, std::uint64_t> errors;
   std::map<std::string, std::string> error_messages;
 
+  void Succeed(std::uint32_t spans) {
+    ++ok;
+    spans_acknowledged += spans;
+  }
+  void AddLatency(std::chrono::steady_clock::time_point since) {
+    const auto taken = std::chrono::steady_clock::now() - since;
+    latency.Add(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(taken).count()));
+  }
   void Fail(const std::string& code, const std::string& message) {
     ++errors[code];
     error_messages.try_emplace(code, message);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bench/load/gzip.h"
+#include "bench/load/zstd.h"
 
 namespace bench {
 namespace {
@@ -22,6 +23,11 @@ std::uint32_t DrawSize(const SourceOptions& options, Random& random) {
   return std::clamp(static_cast<std::uint32_t>(drawn), options.spans_min, options.spans_max);
 }
 
+void Compress(const std::string& encoding, std::vector<std::uint8_t>& body) {
+  if (encoding == "gzip") body = GzipCompress(body);
+  if (encoding == "zstd") body = ZstdCompress(body);
+}
+
 class PooledSource final : public RequestSource {
  public:
   explicit PooledSource(const SourceOptions& options) {
@@ -37,7 +43,7 @@ class PooledSource final : public RequestSource {
       request.spans = DrawSize(options, random);
       const auto resources = static_cast<std::uint32_t>(1 + random.Below(options.resources_max));
       encoder.Encode(request.spans, resources, mix, request.storage);
-      if (options.gzip) request.storage = GzipCompress(request.storage);
+      Compress(options.encoding, request.storage);
       pool_.push_back(std::move(request));
     }
     end_span_number_ = encoder.end_span_number();
@@ -81,7 +87,7 @@ class FreshSource final : public RequestSource {
       request.spans = static_cast<std::uint32_t>(spans_max);
     const auto resources = static_cast<std::uint32_t>(1 + random_.Below(options_.resources_max));
     encoder_.Encode(request.spans, resources, mix_, request.storage);
-    if (options_.gzip) request.storage = GzipCompress(request.storage);
+    Compress(options_.encoding, request.storage);
     request.bytes = request.storage;
     return request;
   }

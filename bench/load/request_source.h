@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "bench/load/request_encoder.h"
@@ -31,7 +32,7 @@ struct SourceOptions {
   std::uint32_t resources_max = 1;         // ResourceSpans per request, uniform from 1
   std::uint32_t pool = 64;
   std::uint64_t seed = 1;
-  bool gzip = false;
+  std::string encoding = {};  // "gzip" or "zstd"; empty: none
 };
 
 class RequestSource {

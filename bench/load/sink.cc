@@ -32,6 +32,8 @@ struct SinkOptions {
   bool verify = false;
   std::uint64_t lose_every = 0;
   std::size_t sample = 100;
+  std::string certificate = {};  // PEM files: TLS
+  std::string key = {};
 };
 
 class Sink {
@@ -42,6 +44,12 @@ class Sink {
         epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 
   bool Start() {
+    if (!options_.certificate.empty() &&
+        !wires_.SpeakTlsAsServer(options_.certificate, options_.key)) {
+      std::fprintf(stderr, "sink: cannot use %s and %s\n", options_.certificate.c_str(),
+                   options_.key.c_str());
+      return false;
+    }
     std::uint16_t port = options_.port;
     for (const std::string& host : options_.hosts) {
       const int fd = ListenOn(host + ":" + std::to_string(port), port);
@@ -124,7 +132,9 @@ class Sink {
       if (listener_fds_[i] != listener_fd) continue;
       for (int fd = Accept(listener_fd); fd >= 0; fd = Accept(listener_fd)) {
         const auto added =
-            connections_.emplace(fd, std::make_unique<SinkConnection>(fd, *listeners_[i])).first;
+            connections_
+                .emplace(fd, std::make_unique<SinkConnection>(fd, *listeners_[i], wires_.Make(fd)))
+                .first;
         added->second->Flush();
         Watch(EPOLL_CTL_ADD, fd, EPOLLIN);
       }
@@ -142,6 +152,7 @@ class Sink {
   }
 
   SinkOptions options_;
+  WireFactory wires_;
   std::vector<std::uint8_t> buffer_;
   int epoll_;
   int control_ = -1;
@@ -204,6 +215,8 @@ int Main(int argc, char** argv) {
   app.add_flag("--verify", options.verify, "check every span (the generator sends with --fresh)");
   app.add_option("--lose-every", options.lose_every, "forget every n-th span, to see the alarm");
   app.add_option("--sample", options.sample, "traces listed with their backend");
+  app.add_option("--certificate", options.certificate, "PEM file: speak TLS, with --key");
+  app.add_option("--key", options.key, "PEM file");
   CLI11_PARSE(app, argc, argv);
   if (options.hosts.empty() ||
       (options.verify && options.hosts.size() > SpanLedger::kListenersMax)) {

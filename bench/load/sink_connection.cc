@@ -1,11 +1,9 @@
 #include "bench/load/sink_connection.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-
-#include "bench/load/socket.h"
+#include <utility>
 
 namespace bench {
 namespace {
@@ -42,7 +40,10 @@ void AppendAnswer(std::string_view answer, std::uint32_t stream_id, std::string&
 
 }  // namespace
 
-SinkConnection::SinkConnection(int fd, SinkListener& listener) : fd_(fd), listener_(listener) {
+SinkConnection::SinkConnection(int fd, SinkListener& listener, std::unique_ptr<Wire> wire)
+    : fd_(fd),
+      wire_(wire ? std::move(wire) : std::make_unique<PlainWire>(fd)),
+      listener_(listener) {
   ++listener_.counters.connections;
   std::string settings;
   AppendSetting(Setting::kMaxConcurrentStreams, kStreamsMax, settings);
@@ -51,24 +52,37 @@ SinkConnection::SinkConnection(int fd, SinkListener& listener) : fd_(fd), listen
   AppendWindowUpdate(0, static_cast<std::uint32_t>(kWindowMax - kWindowDefault), out_);
 }
 
-SinkConnection::~SinkConnection() { close(fd_); }
+SinkConnection::~SinkConnection() {
+  wire_.reset();
+  close(fd_);
+}
 
 void SinkConnection::OnReadable(std::span<std::uint8_t> buffer) {
   std::uint64_t bytes_read = 0;
-  if (reader_.ReadSome(fd_, buffer, *this, bytes_read) != ReadOutcome::kOpen) closed_ = true;
+  if (reader_.ReadSome(*wire_, buffer, *this, bytes_read) != ReadOutcome::kOpen) closed_ = true;
 }
 
-bool SinkConnection::Flush() { return !closed_ && SendSome(fd_, out_, closed_); }
+bool SinkConnection::Flush() { return !closed_ && SendSome(*wire_, out_, closed_); }
 
 void SinkConnection::OnHeaders(const FrameHeader& frame, const std::vector<HeaderField>& fields) {
   const auto [it, is_new] = streams_.try_emplace(frame.stream_id, listener_.ledger != nullptr);
   Stream& stream = it->second;
   for (const HeaderField& field : fields) {
-    if (field.name == "grpc-encoding" && field.value == "gzip") {
-      stream.gunzip = std::make_unique<GunzipStream>();
-    }
+    if (field.name == "grpc-encoding") stream.inflate = TakeInflater(field.value);
   }
   if (frame.Has(kFlagEndStream)) Finish(frame.stream_id, stream);
+}
+
+// One that has done its work, if there is one: they are large, and making one costs more than a
+// body.
+std::unique_ptr<InflateStream> SinkConnection::TakeInflater(const std::string& encoding) {
+  if (encoding != idle_encoding_) idle_.clear();
+  idle_encoding_ = encoding;
+  if (idle_.empty()) return MakeInflateStream(encoding);
+  std::unique_ptr<InflateStream> inflater = std::move(idle_.back());
+  idle_.pop_back();
+  inflater->Reset();
+  return inflater;
 }
 
 void SinkConnection::OnData(const FrameHeader& frame, std::span<const std::uint8_t> payload) {
@@ -105,8 +119,8 @@ void SinkConnection::Take(Stream& stream, std::span<const std::uint8_t> payload)
     payload = payload.subspan(take);
     if (stream.prefix_bytes < sizeof(stream.prefix)) return;
     stream.left = ReadBigEndian32(stream.prefix + 1);
-    if (stream.prefix[0] == 0) stream.gunzip.reset();
-    if (stream.prefix[0] > 1 || (stream.prefix[0] == 1 && !stream.gunzip)) stream.valid = false;
+    if (stream.prefix[0] == 0) stream.inflate.reset();
+    if (stream.prefix[0] > 1 || (stream.prefix[0] == 1 && !stream.inflate)) stream.valid = false;
   }
   if (!stream.valid || payload.empty()) return;
   if (payload.size() > stream.left) {
@@ -120,11 +134,11 @@ void SinkConnection::Take(Stream& stream, std::span<const std::uint8_t> payload)
 }
 
 bool SinkConnection::Scan(Stream& stream, std::span<const std::uint8_t> message) {
-  if (!stream.gunzip) return stream.scanner.Feed(message, *this);
-  stream.gunzip->Feed(message);
+  if (!stream.inflate) return stream.scanner.Feed(message, *this);
+  stream.inflate->Feed(message);
   for (;;) {
-    const std::span<const std::uint8_t> plain = stream.gunzip->Next();
-    if (plain.empty()) return !stream.gunzip->failed();
+    const std::span<const std::uint8_t> plain = stream.inflate->Next();
+    if (plain.empty()) return !stream.inflate->failed();
     if (!stream.scanner.Feed(plain, *this)) return false;
   }
 }
@@ -139,7 +153,7 @@ void SinkConnection::Finish(std::uint32_t stream_id, Stream& stream) {
   static const std::string kInvalid = Answer("3");
   const bool complete = stream.valid && stream.prefix_bytes == sizeof(stream.prefix) &&
                         stream.left == 0 && stream.scanner.AtEnd() &&
-                        (!stream.gunzip || stream.gunzip->finished());
+                        (!stream.inflate || stream.inflate->finished());
   SinkCounters& counters = listener_.counters;
   if (complete) {
     ++counters.requests;
@@ -152,6 +166,7 @@ void SinkConnection::Finish(std::uint32_t stream_id, Stream& stream) {
     ++counters.malformed;
   }
   AppendAnswer(complete ? kOk : kInvalid, stream_id, out_);
+  if (stream.inflate) idle_.push_back(std::move(stream.inflate));
   streams_.erase(stream_id);
 }
 

@@ -14,9 +14,10 @@
 #include <vector>
 
 #include "bench/load/frame_reader.h"
-#include "bench/load/gzip.h"
+#include "bench/load/inflate_stream.h"
 #include "bench/load/span_ledger.h"
 #include "bench/load/span_scanner.h"
+#include "bench/load/wire.h"
 
 namespace bench {
 
@@ -41,7 +42,8 @@ struct SinkListener {
 class SinkConnection final : private FrameVisitor, private SpanObserver {
  public:
   // Takes `fd`, connected and non-blocking, and closes it in the destructor.
-  SinkConnection(int fd, SinkListener& listener);
+  // Without a wire: in plaintext.
+  SinkConnection(int fd, SinkListener& listener, std::unique_ptr<Wire> wire = nullptr);
   ~SinkConnection() override;
 
   void OnReadable(std::span<std::uint8_t> buffer);
@@ -55,7 +57,7 @@ class SinkConnection final : private FrameVisitor, private SpanObserver {
   struct Stream {
     explicit Stream(bool read_ids) : scanner(read_ids) {}
     SpanScanner scanner;
-    std::unique_ptr<GunzipStream> gunzip;  // when the request says gzip
+    std::unique_ptr<InflateStream> inflate;  // when the request names an encoding
     std::uint8_t prefix[5] = {};
     std::size_t prefix_bytes = 0;
     std::uint64_t left = 0;  // of the message
@@ -69,16 +71,20 @@ class SinkConnection final : private FrameVisitor, private SpanObserver {
   void OnControl(const FrameHeader& frame, std::span<const std::uint8_t> payload) override;
   void OnSpan(const TraceId& trace_id, const SpanId& span_id) override;
 
+  std::unique_ptr<InflateStream> TakeInflater(const std::string& encoding);
   void Take(Stream& stream, std::span<const std::uint8_t> payload);
   bool Scan(Stream& stream, std::span<const std::uint8_t> message);
   void Finish(std::uint32_t stream_id, Stream& stream);
 
   int fd_;
+  std::unique_ptr<Wire> wire_;
   SinkListener& listener_;
   FrameReader reader_{true};
   bool closed_ = false;
   std::uint64_t unacknowledged_bytes_ = 0;
   std::unordered_map<std::uint32_t, Stream> streams_;
+  std::vector<std::unique_ptr<InflateStream>> idle_;
+  std::string idle_encoding_;
   Stream* current_ = nullptr;  // whose bytes are being scanned
   std::string out_;
 };

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <charconv>
 
+#include "bench/load/wire.h"
+
 namespace bench {
 namespace {
 
@@ -95,16 +97,8 @@ void RaiseFileLimit() {
 }
 
 bool SendSome(int fd, std::string& out, bool& closed) {
-  while (!out.empty()) {
-    const ssize_t sent = send(fd, out.data(), out.size(), MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      closed = errno != EAGAIN && errno != EWOULDBLOCK;
-      return !closed;
-    }
-    out.erase(0, static_cast<std::size_t>(sent));
-  }
-  return false;
+  PlainWire wire(fd);
+  return SendSome(wire, out, closed);
 }
 
 }  // namespace bench

@@ -28,8 +28,7 @@ void SetBlocking(int fd, int seconds_max);
 // As many file descriptors as this process may have.
 void RaiseFileLimit();
 
-// Sends from the front of `out` what a connected socket takes now, and removes it. True: the socket
-// is full and something is left. Sets `closed` when the connection is dead.
+// The same as for a plain wire (wire.h).
 bool SendSome(int fd, std::string& out, bool& closed);
 
 }  // namespace bench

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <string>
 #include <vector>
 
 #include "bench/load/load_connection.h"
@@ -30,15 +31,14 @@ struct Exchange {
   SinkListener listener;
 
   // Runs kSpans spans through one connection to the end of the answers.
-  void Run(bool gzip) {
+  void Run(const std::string& encoding) {
     listener.ledger = &ledger;
     int fds[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     UpToSpans gate(results);
-    const auto source =
-        MakeFreshSource({.spans_min = 1, .spans_max = 300, .resources_max = 3, .gzip = gzip});
-    LoadConnection client(fds[0],
-                          {.in_flight = 7, .encoding = gzip ? "gzip" : "", .grpc_timeout = "10S"},
+    const auto source = MakeFreshSource(
+        {.spans_min = 1, .spans_max = 300, .resources_max = 3, .encoding = encoding});
+    LoadConnection client(fds[0], {.in_flight = 7, .encoding = encoding, .grpc_timeout = "10S"},
                           gate, *source, results);
     SinkConnection server(fds[1], listener);
     std::vector<std::uint8_t> buffer(FrameReader::kBufferBytes);
@@ -55,12 +55,12 @@ struct Exchange {
   }
 };
 
-// Scenario: requests of mixed sizes, seven at a time, plain and gzip.
+// Scenario: requests of mixed sizes, seven at a time, plain and compressed.
 // Guarantees: every span is acknowledged and recorded exactly once.
 TEST(ExchangeTest, EverySpanArrivesOnce) {
-  for (const bool gzip : {false, true}) {
+  for (const char* encoding : {"", "gzip", "zstd"}) {
     Exchange exchange;
-    exchange.Run(gzip);
+    exchange.Run(encoding);
     EXPECT_TRUE(exchange.results.errors.empty());
     EXPECT_EQ(exchange.results.ok, exchange.results.issued);
     EXPECT_EQ(exchange.results.spans_acknowledged, kSpans);
@@ -77,7 +77,7 @@ TEST(ExchangeTest, EverySpanArrivesOnce) {
 TEST(ExchangeTest, LostSpansShow) {
   Exchange exchange;
   exchange.listener.lose_every = 100;
-  exchange.Run(false);
+  exchange.Run("");
   EXPECT_EQ(exchange.results.spans_acknowledged, kSpans);
   EXPECT_EQ(exchange.ledger.distinct(), kSpans - kSpans / 100);
 }
