@@ -1,0 +1,92 @@
+{{/* Names, labels and selectors. Selectors never change: only name, instance and component are in them. */}}
+
+{{- define "spanring.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "spanring.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* (list ROOT SUFFIX): the full name with a suffix, at most 63 characters. */}}
+{{- define "spanring.suffixed" -}}
+{{- $suffix := index . 1 -}}
+{{- $room := sub 62 (len $suffix) | int -}}
+{{- printf "%s-%s" (include "spanring.fullname" (index . 0) | trunc $room | trimSuffix "-") $suffix -}}
+{{- end -}}
+
+{{- define "spanring.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
+{{- end -}}
+
+{{- define "spanring.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "spanring.fullname" .) -}}
+{{- else -}}
+{{- .Values.serviceAccount.name | default "default" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "spanring.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "spanring.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: router
+{{- end -}}
+
+{{- define "spanring.commonLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: {{ include "spanring.name" . }}
+{{- with .Values.additionalLabels }}
+{{ tpl (toYaml .) $ }}
+{{- end }}
+{{- end -}}
+
+{{- define "spanring.labels" -}}
+{{ include "spanring.selectorLabels" . }}
+{{ include "spanring.commonLabels" . }}
+{{- end -}}
+
+{{/* (list ROOT NAME): name, namespace and labels of an object, below metadata. */}}
+{{- define "spanring.metadata" -}}
+{{- $root := index . 0 -}}
+name: {{ index . 1 }}
+namespace: {{ include "spanring.namespace" $root }}
+labels:
+  {{- include "spanring.labels" $root | nindent 2 }}
+{{- end -}}
+
+{{- define "spanring.image" -}}
+{{- $registry := .Values.global.imageRegistry | default .Values.image.registry -}}
+{{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end -}}
+{{- .Values.image.repository -}}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end -}}
+{{- end -}}
+
+{{- define "spanring.imagePullSecrets" -}}
+{{- $secrets := concat (.Values.global.imagePullSecrets | default list) (.Values.imagePullSecrets | default list) | uniq -}}
+{{- if $secrets -}}
+imagePullSecrets:
+  {{- toYaml $secrets | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" when the port NAME of (list ROOT NAME) is open: metrics also when a monitor asks for it. */}}
+{{- define "spanring.portOpen" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $port := get $root.Values.ports $name | default dict -}}
+{{- if or $port.enabled (and (eq $name "metrics") (or $root.Values.serviceMonitor.enabled $root.Values.podMonitor.enabled)) -}}
+true
+{{- end -}}
+{{- end -}}
