@@ -42,28 +42,30 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: router
 {{- end -}}
 
+{{/* Labels that are no selectors; `additionalLabels` may replace them. */}}
 {{- define "spanring.commonLabels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: {{ include "spanring.name" . }}
-{{- with .Values.additionalLabels }}
-{{ tpl (toYaml .) $ }}
-{{- end }}
+{{- $labels := dict
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/managed-by" .Release.Service
+  "app.kubernetes.io/part-of" (include "spanring.name" .) -}}
+{{- toYaml (mergeOverwrite $labels (tpl (toYaml .Values.additionalLabels) . | fromYaml)) -}}
 {{- end -}}
 
+{{/* (list ROOT EXTRA): selectors and common labels, with some more; selectors win. */}}
 {{- define "spanring.labels" -}}
-{{ include "spanring.selectorLabels" . }}
-{{ include "spanring.commonLabels" . }}
+{{- $root := index . 0 -}}
+{{- $labels := include "spanring.commonLabels" $root | fromYaml -}}
+{{- toYaml (mergeOverwrite $labels (index . 1 | default dict) (include "spanring.selectorLabels" $root | fromYaml)) -}}
 {{- end -}}
 
-{{/* (list ROOT NAME): name, namespace and labels of an object, below metadata. */}}
+{{/* (list ROOT NAME [LABELS]): name, namespace and labels of an object, below metadata. */}}
 {{- define "spanring.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ index . 1 }}
 namespace: {{ include "spanring.namespace" $root }}
 labels:
-  {{- include "spanring.labels" $root | nindent 2 }}
+  {{- include "spanring.labels" (list $root (gt (len .) 2 | ternary (last .) dict)) | nindent 2 }}
 {{- end -}}
 
 {{- define "spanring.image" -}}

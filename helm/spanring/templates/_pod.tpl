@@ -11,10 +11,7 @@ metadata:
     {{- tpl (toYaml .) $ | nindent 4 }}
     {{- end }}
   labels:
-    {{- include "spanring.labels" . | nindent 4 }}
-    {{- with .Values.podLabels }}
-    {{- tpl (toYaml .) $ | nindent 4 }}
-    {{- end }}
+    {{- include "spanring.labels" (list . (tpl (toYaml .Values.podLabels) . | fromYaml)) | nindent 4 }}
 spec:
   {{- with include "spanring.imagePullSecrets" . }}
   {{- . | nindent 2 }}
