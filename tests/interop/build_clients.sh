@@ -7,18 +7,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$1
-export GOSUMDB=${INTEROP_GOSUMDB:-off} CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOTOOLCHAIN=local
-
-say() { echo "interop: $*" >&2; }
-hash_of() { cat "$@" | sha256sum | cut -c1-16; }
-lacks() { ! command -v "$1" >/dev/null; }
-
-# Runs a command with its output in a log; on failure shows the log's end.
-logged() {
-  local log=$1
-  shift
-  "$@" >"$log" 2>&1 || { say "failed: $*"; say "log: $log"; tail -n 20 "$log" >&2; exit 1; }
-}
+verb=interop
+# shellcheck source=tests/support/made_once.sh
+source "$here/../support/made_once.sh"
 
 build_go() {
   local dest=$1
@@ -44,22 +35,8 @@ build_node() {
     --outfile="$dest/page/bundle.js"
 }
 
-# made NAME FILE…: the folder of NAME made from these files; builds it if it is not there. A half-made folder has
-# another name.
-made() {
-  local name=$1 dest work
-  shift
-  dest=$cache/$name-$(hash_of "$@" "${BASH_SOURCE[0]}")
-  if [[ ! -d $dest ]]; then
-    work=$(mktemp -d "$cache/making-$name.XXXXXX")
-    "build_$name" "$work"
-    mv -T "$work" "$dest"
-  fi
-  printf '%s' "$dest"
-}
-
 mkdir -p "$cache"
-go=$(made go "$here"/clients/go/{main.go,go.mod,go.sum} "$here"/tools/go.{mod,sum})
+go=$(made go "$here"/clients/go/{main.go,go.mod,go.sum} "$here"/tools/go.{mod,sum} "${BASH_SOURCE[0]}")
 echo "go $go/client"
 echo "grpcurl $go/grpcurl"
 echo "h2spec $go/h2spec"
@@ -67,7 +44,7 @@ echo "h2spec $go/h2spec"
 if lacks javac || lacks mvn; then
   echo "java - no JDK or no Maven: install openjdk-17-jdk-headless and maven"
 else
-  java=$(made java "$here"/clients/java/{Client.java,pom.xml})
+  java=$(made java "$here"/clients/java/{Client.java,pom.xml} "${BASH_SOURCE[0]}")
   echo "java $java/classes:$java/jars/*"
 fi
 
@@ -76,7 +53,7 @@ if lacks node || lacks npm; then
 elif ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 6) || (a == 18 && b >= 19) ? 0 : 1)'; then
   echo "node - Node $(node --version) is too old: 18.19 or 20.6 is needed"
 else
-  node=$(made node "$here"/clients/node/{client.js,play.js,browser.js,package.json,package-lock.json})
+  node=$(made node "$here"/clients/node/{client.js,play.js,browser.js,package.json,package-lock.json} "${BASH_SOURCE[0]}")
   echo "node $node"
 fi
 
