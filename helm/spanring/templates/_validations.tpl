@@ -18,6 +18,9 @@
 {{- if regexMatch "^/?otelcol" .Values.command.name -}}
 {{- fail (printf "command.name: %q is a Collector; remove it: the image starts spanring" .Values.command.name) -}}
 {{- end -}}
+{{- if .Values.hostPID -}}
+{{- fail "hostPID: spanring looks at no processes; remove it" -}}
+{{- end -}}
 {{- if not .Values.image.repository -}}
 {{- fail "image.repository: empty; set it to where you pushed the image" -}}
 {{- end -}}

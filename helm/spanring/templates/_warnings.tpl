@@ -25,5 +25,8 @@
 {{- if and (eq .Values.service.type "LoadBalancer") (not .Values.service.loadBalancerSourceRanges) (not (include "spanring.serverSecret" .)) -}}
 {{- $warnings = append $warnings "service.type: LoadBalancer without TLS and without loadBalancerSourceRanges: everybody who reaches it can send spans, in plaintext." -}}
 {{- end -}}
+{{- if and .Values.tests.enabled .Values.tls.server.clientCASecret -}}
+{{- $warnings = append $warnings "tests.enabled: clients must show a certificate and the test pod has none, so `helm test` fails. Set tests.enabled: false." -}}
+{{- end -}}
 {{- toYaml $warnings -}}
 {{- end -}}
