@@ -16,6 +16,7 @@ import yaml
 
 import alerts_test
 import dashboard
+import live
 import pod_security
 import values_table
 from manifests import CHART, ROOT, canonical, load_strict
@@ -257,6 +258,14 @@ class Judge:
             faults += [f"{name}: {metric} is not in docs/operations.md" for metric in dashboard.unknown_metrics(query)]
         return f"{len(queries)} queries parse and use metrics of docs/operations.md", faults
 
+    def live(self):
+        """The dashboard's queries against a real Prometheus; the only step that starts processes."""
+        answers, rules = live.run(self.spanring.parent, self.work / "live")
+        shown = sum(1 for series in answers.values() if series)
+        (self.work / "answers.json").write_text(json.dumps(answers))
+        return f"{shown} of {len(answers)} queries have data in a real Prometheus, {len(rules)} rules evaluated", \
+            live.faults(answers, rules)
+
     def documents(self):
         if self.update:
             subprocess.run([sys.executable, "-B", values_table.__file__, "--write"], check=True)
@@ -278,7 +287,7 @@ def runbook_faults(rules):
 
 
 STEPS = ("judges", "lint", "render", "kubernetes", "security", "configuration", "refused", "notes", "alerts",
-         "dashboards", "documents")
+         "dashboards", "documents", "live")
 NEED_RENDERED = {"kubernetes", "security", "configuration", "alerts"}
 
 
