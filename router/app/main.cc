@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -16,8 +17,10 @@
 #include "router/app/config_reader.h"
 #include "router/app/config_reload.h"
 #include "router/app/config_summary.h"
+#include "router/app/go_duration.h"
 #include "router/app/machine.h"
 #include "router/app/owner.h"
+#include "router/app/probe.h"
 #include "router/app/tls_source.h"
 
 namespace {
@@ -100,6 +103,37 @@ int Serve(const std::string& path) {
   return exit_code;
 }
 
+// The subcommand `probe` with its options; they end up in `options`.
+CLI::App* AddProbe(CLI::App& app, router::ProbeOptions& options) {
+  auto* probe = app.add_subcommand(
+      "probe", "send one span through a running router; exit 0 when a backend has accepted it");
+  probe->add_option("--endpoint", options.endpoint, "host:port of OTLP/gRPC")
+      ->capture_default_str();
+  probe->add_option("--readyz", options.readyz,
+                    "http://HOST:PORT/PATH to wait for first, until 200");
+  probe->add_option("--header", options.headers, "NAME=VALUE sent along, such as credentials")
+      ->allow_extra_args(false);
+  probe->add_flag("--tls", options.is_tls, "TLS; implied by the --tls-… options");
+  probe->add_option("--tls-ca", options.ca_file, "authorities (PEM) instead of the system's");
+  probe->add_option("--tls-cert", options.cert_file, "our certificate (PEM)");
+  probe->add_option("--tls-key", options.key_file, "its key (PEM)");
+  probe->add_option("--tls-server-name", options.server_name, "whom the certificate must be for");
+  probe->add_flag("--tls-skip-verify", options.skip_verify, "accept any certificate");
+  probe
+      ->add_option_function<std::string>(
+          "--timeout",
+          [&options](const std::string& text) {
+            const auto timeout = router::ParseGoDuration(text);
+            if (!timeout || *timeout < std::chrono::milliseconds(1)) {
+              throw CLI::ValidationError("--timeout", text + ": not a duration such as 10s");
+            }
+            options.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(*timeout);
+          },
+          "for everything together, such as 30s")
+      ->default_str("10s");
+  return probe;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -113,11 +147,18 @@ int main(int argc, char** argv) {
   std::vector<std::string> trace_ids;
   owner->add_option("--config", config, "configuration file")->required();
   owner->add_option("TRACE_ID", trace_ids, "trace IDs, 32 hex digits each")->required();
+  router::ProbeOptions probe_options;
+  auto* probe = AddProbe(app, probe_options);
   app.require_subcommand(0, 1);
   // What a backend sends must not write to stderr by itself.
   google::protobuf::SetLogHandler(nullptr);
   CLI11_PARSE(app, argc, argv);
 
+  if (probe->parsed()) {
+    signal(SIGPIPE, SIG_IGN);
+    router::SetUpLog("error");
+    return router::Probe(probe_options);
+  }
   if (config.empty()) {
     std::fprintf(stderr, "spanring: --config FILE is needed; see --help\n");
     return kExitConfig;
