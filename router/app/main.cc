@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -17,7 +16,6 @@
 #include "router/app/config_reader.h"
 #include "router/app/config_reload.h"
 #include "router/app/config_summary.h"
-#include "router/app/go_duration.h"
 #include "router/app/machine.h"
 #include "router/app/owner.h"
 #include "router/app/probe.h"
@@ -119,18 +117,8 @@ CLI::App* AddProbe(CLI::App& app, router::ProbeOptions& options) {
   probe->add_option("--tls-key", options.key_file, "its key (PEM)");
   probe->add_option("--tls-server-name", options.server_name, "whom the certificate must be for");
   probe->add_flag("--tls-skip-verify", options.skip_verify, "accept any certificate");
-  probe
-      ->add_option_function<std::string>(
-          "--timeout",
-          [&options](const std::string& text) {
-            const auto timeout = router::ParseGoDuration(text);
-            if (!timeout || *timeout < std::chrono::milliseconds(1)) {
-              throw CLI::ValidationError("--timeout", text + ": not a duration such as 10s");
-            }
-            options.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(*timeout);
-          },
-          "for everything together, such as 30s")
-      ->default_str("10s");
+  probe->add_option("--timeout", options.timeout, "for everything together, such as 30s")
+      ->capture_default_str();
   return probe;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "resolver/endpoint.h"
+#include "router/app/go_duration.h"
 #include "router/app/plain_http.h"
 #include "router/base/log.h"
 #include "router/base/memory_budget.h"
@@ -225,7 +227,11 @@ Result<TlsContext::Ptr> MakeTls(const ProbeOptions& options) {
 
 // "acknowledged by …", or why not.
 Result<std::string> Run(const ProbeOptions& options, const std::string& trace_id) {
-  const TimePoint deadline = Clock::now() + options.timeout;
+  const auto timeout = ParseGoDuration(options.timeout);
+  if (!timeout || *timeout < milliseconds(1)) {
+    return Failure("--timeout " + options.timeout + ": not a duration such as 10s");
+  }
+  const TimePoint deadline = Clock::now() + std::chrono::duration_cast<Duration>(*timeout);
   const auto target = resolver::ParseHostPort(options.endpoint);
   if (!target) return Failure("--endpoint " + options.endpoint + ": " + target.error());
   const auto headers = ParseHeaders(options.headers);

@@ -3,10 +3,9 @@
 //
 // A running router acknowledges a span only when the backend that owns its trace has accepted it,
 // so that an OK here proves the whole way.
-// Thread safety: call it on the main thread; blocks until the answer, at most for `timeout`.
+// Thread safety: call it on the main thread; blocks until the answer.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -21,7 +20,7 @@ struct ProbeOptions {
   std::string cert_file, key_file;
   std::string server_name;  // whom the certificate must be for; empty: the host of `endpoint`
   bool skip_verify = false;
-  std::chrono::milliseconds timeout{10'000};  // for everything together
+  std::string timeout = "10s";  // for everything together
 };
 
 // Prints what happened: one line on stdout when the span was acknowledged, on stderr when not. The
