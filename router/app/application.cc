@@ -339,7 +339,14 @@ HttpAnswer Application::AnswerMetrics(std::string_view path) {
 // ---- drain -------------------------------------------------------------------------------------
 
 void Application::RequestDrain() {
-  boost::asio::post(control_, [this] { NextPhase(); });
+  boost::asio::post(control_, [this] {
+    if (phase_ == Phase::kServing) {
+      NextPhase();
+      return;
+    }
+    spdlog::warn("draining: cut short by a further signal");
+    CutOff();
+  });
 }
 
 void Application::NextPhase() {
@@ -364,7 +371,6 @@ void Application::NextPhase() {
       WaitForRequests(Clock::now() + config_.drain.timeout);
       return;
     case Phase::kEnding:
-      CutOff();
       return;
   }
 }

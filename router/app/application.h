@@ -7,7 +7,7 @@
 // control thread takes over what may change at once; a faulty configuration, or one that comes
 // during the drain, changes nothing. Drain (RequestDrain): readiness off → delay → listeners closed
 // → GOAWAY → wait for requests, bounded by the timeout → exit with the ledger in one log line. A
-// second request hurries.
+// second request cuts off what runs.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -42,7 +42,7 @@ class Application final : private WorkerListener {
   int Run();
   // Any thread. What reading the configuration again gave.
   void Reload(ConfigReport report);
-  // Any thread. The second call skips what is left of the waiting.
+  // Any thread. The second call ends it at once: what runs is cut off.
   void RequestDrain();
 
  private:

@@ -327,8 +327,9 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("extensions.bearertokenauth.scheme", kString,
         "What stands before the token in the header; empty: nothing.")
         .Default("Bearer"),
-    Key("extensions.bearertokenauth.token", kString, "The token."),
-    Key("extensions.bearertokenauth.tokens", kStringList, "Several tokens, instead of `token`."),
+    Key("extensions.bearertokenauth.token", kString, "The token.").Secret(),
+    Key("extensions.bearertokenauth.tokens", kStringList, "Several tokens, instead of `token`.")
+        .Secret(),
     Key("extensions.bearertokenauth.filename", kString,
         "A file of tokens, the first word of each line, instead of those above; read again when it "
         "changes."),
@@ -343,12 +344,14 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("extensions.basicauth.htpasswd.file", kString,
         "A file as Apache's htpasswd writes it; read again when it changes."),
     Key("extensions.basicauth.htpasswd.inline", kString,
-        "The same as text; wins over the file for the same user."),
+        "The same as text; wins over the file for the same user.")
+        .Secret(),
     Key("extensions.basicauth.client_auth", kSection, "As whom backends are called."),
     Key("extensions.basicauth.client_auth.username", kString, "The user."),
     Key("extensions.basicauth.client_auth.username_file", kString,
         "A file with the user; wins; read again when it changes."),
-    Key("extensions.basicauth.client_auth.password", kString, "The password, kept secret."),
+    Key("extensions.basicauth.client_auth.password", kString, "The password, kept secret.")
+        .Secret(),
     Key("extensions.basicauth.client_auth.password_file", kString,
         "A file with the password; wins; read again when it changes."),
     Later("extensions.oidc", kAuth),

@@ -54,6 +54,7 @@ struct ConfigKey {
   std::string_view later = {};  // of the same kind: known but not supported yet
 
   bool needs_restart = false;  // a change of it takes no effect by SIGHUP
+  bool is_secret = false;      // its value is never shown; nor are those of kHeaders
 
   constexpr ConfigKey Default(std::string_view value) const {
     ConfigKey key = *this;
@@ -74,6 +75,11 @@ struct ConfigKey {
   constexpr ConfigKey AtStart() const {
     ConfigKey key = *this;
     key.needs_restart = true;
+    return key;
+  }
+  constexpr ConfigKey Secret() const {
+    ConfigKey key = *this;
+    key.is_secret = true;
     return key;
   }
   constexpr ConfigKey OneOf(std::string_view now, std::string_view not_yet = {}) const {

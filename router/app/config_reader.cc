@@ -11,6 +11,7 @@
 #include "router/app/config_check.h"
 #include "router/app/config_headers.h"
 #include "router/app/config_http.h"
+#include "router/app/config_in_force.h"
 #include "router/app/config_pipeline.h"
 #include "router/app/config_tls.h"
 #include "router/app/config_values.h"
@@ -304,6 +305,7 @@ ConfigReport ReadConfigText(std::string_view text, const std::string& file_name,
   ConfigReport report;
   if (const YamlNodePtr root = ReadYaml(text, environment, log)) {
     report.config = ReadTree(*root, log);
+    if (log.faults().empty()) report.in_force = DescribeConfig(*root);
   }
   report.faults = log.faults();
   report.warnings = log.warnings();

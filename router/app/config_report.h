@@ -33,6 +33,7 @@ struct ConfigReport {
   std::optional<Config> config;
   std::vector<Fault> faults;
   std::vector<Fault> warnings;
+  std::string in_force = {};  // as DescribeConfig() tells it; empty when there are faults
 };
 
 // The faults and warnings of one file while it is being read.

@@ -125,7 +125,7 @@ std::vector<ConfigKey> CommonKeys() {
           "authority."),
       Key("cert_pem", kString, "The same as text, instead of a file."),
       Key("key_file", kString, "The private key in PEM form, without a passphrase."),
-      Key("key_pem", kString, "The same as text, kept secret."),
+      Key("key_pem", kString, "The same as text, kept secret.").Secret(),
       Key("include_system_ca_certs_pool", kBoolean,
           "Trust the authorities of the system besides those of the file.")
           .Default("false"),

@@ -53,6 +53,18 @@ int Validate(const std::string& path) {
   return 0;
 }
 
+// What the file says, as it was understood; nothing is started.
+int PrintConfig(const std::string& path) {
+  const ConfigReport report = ReadAndReport(path);
+  if (!report.config) return kExitConfig;
+  std::printf(
+      "# spanring %s: %s as it was understood. Secrets are left out; \"# default\" is what the "
+      "file "
+      "does not say.\n%s",
+      SPANRING_VERSION, path.c_str(), report.in_force.c_str());
+  return 0;
+}
+
 // Runs the application until it has drained; SIGTERM and SIGINT ask it to. SIGHUP reads the file
 // again.
 int WaitForEnd(router::Application& application, const sigset_t& signals, const std::string& path) {
@@ -131,6 +143,9 @@ int main(int argc, char** argv) {
   app.add_option("--config", config, "configuration file (a Collector's YAML)");
   auto* validate = app.add_subcommand("validate", "check a configuration file and exit");
   validate->add_option("--config", config, "configuration file")->required();
+  auto* print_config = app.add_subcommand(
+      "print-config", "print the configuration as it was understood, without secrets");
+  print_config->add_option("--config", config, "configuration file")->required();
   auto* owner = app.add_subcommand("owner", "print which backend owns a trace now");
   std::vector<std::string> trace_ids;
   owner->add_option("--config", config, "configuration file")->required();
@@ -152,6 +167,7 @@ int main(int argc, char** argv) {
     return kExitConfig;
   }
   if (validate->parsed()) return Validate(config);
+  if (print_config->parsed()) return PrintConfig(config);
   if (owner->parsed()) {
     const ConfigReport report = ReadAndReport(config);
     router::SetUpLog("error");

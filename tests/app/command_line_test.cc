@@ -160,6 +160,23 @@ TEST_F(CommandLineTest, EveryFaultIsListed) {
   }
 }
 
+// Scenario: print-config of a file with a header and without a ring; of a file with a fault.
+// Guarantees: YAML with the ring's default and without the header's value; all faults, exit code 1.
+TEST_F(CommandLineTest, PrintConfigTellsWhatIsInForce) {
+  const std::string path =
+      Write("told.yaml",
+            "exporters: {loadbalancing: {protocol: {otlp: {headers: {x-key: s3cret}, tls: "
+            "{insecure: true}}}, resolver: {static: {hostnames: [a]}}}}\n");
+  const Ended ended = Run({"print-config", "--config", path});
+  EXPECT_EQ(ended.exit_code, 0);
+  EXPECT_THAT(ended.output,
+              AllOf(HasSubstr("algorithm: spanring  # default"), HasSubstr("hostnames: [a]"),
+                    HasSubstr("x-key: <redacted>"), Not(HasSubstr("s3cret"))));
+  const Ended faulty = Run({"print-config", "--config", Write("bad.yaml", "spanring: {x: 1}\n")});
+  EXPECT_EQ(faulty.exit_code, 1);
+  EXPECT_THAT(faulty.output, AllOf(HasSubstr("bad.yaml:1: spanring.x"), Not(HasSubstr("# "))));
+}
+
 // ---- owner -------------------------------------------------------------------------------------
 
 // Scenario: `owner` of two traces over a static list, twice; the same list in another order.

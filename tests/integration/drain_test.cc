@@ -101,10 +101,8 @@ TEST(DrainTest, Fm33Fm34TheTimeoutAndAFurtherSignalCutOff) {
     router.process().Terminate();
     ASSERT_TRUE(router.process().WaitForLine("listeners closed", kPatience));
     if (std::string_view(timeout) == "60s") {
-      router.process().Terminate();  // ends the wait for clients to leave
       router.process().Terminate();
-      // Two that come at once are one signal: again, until it has ended.
-      while (!router.process().WaitForExit(milliseconds(50))) router.process().Terminate();
+      ASSERT_TRUE(router.process().WaitForLine("cut short by a further signal", kPatience));
     }
     ASSERT_EQ(router.process().WaitForExit(kPatience), 0) << router.process().Output();
     const auto account = router.process().WaitForLine("spans: received 3 = ", kPatience);
