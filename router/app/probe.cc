@@ -152,7 +152,9 @@ class Call final : private ConnectionOwner, private ResponseSink {
     const auto left = std::chrono::duration_cast<milliseconds>(deadline_ - loop_.Now());
     const std::string timeout = FormatGrpcTimeout(left);
     fields_.push_back(Field("grpc-timeout", timeout));
-    is_sent_ = connection_->Send(fields_, body_, frame_, *this) != nullptr;
+    BodyRanges ranges;
+    ranges.push_back({body_, frame_});
+    is_sent_ = connection_->Send(fields_, std::move(ranges), *this) != nullptr;
     if (!is_sent_) End(Failure("the connection takes no call"));
   }
   void OnConnectionDraining() override {}
