@@ -484,14 +484,13 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .Default("256")
         .Within(1, 10'000),
     Key("spanring.backend.pending_bytes_max", kBytes,
-        "Bytes in flight and waiting, per worker; beyond it requests for this backend are refused "
+        "Bytes in flight and waiting, uncompressed, per worker; beyond it requests for this backend are refused "
         "for the moment.")
         .Default("64MiB")
         .Within(kMiB, 16 * kGiB),
     Key("spanring.backend.merged_bytes_max", kBytes,
         "What leaves for a backend at the same moment leaves as one request of at most so many "
-        "bytes, uncompressed; no longer than `max_request_bytes`. `0`: nothing is merged. Merged "
-        "are `none` and `gzip`.")
+        "bytes, uncompressed; no longer than `max_request_bytes`. `0`: nothing is merged.")
         .Default("256KiB")
         .Within(0, 64 * kMiB),
     Key("spanring.auth", kSection, "The rotation of secrets."),

@@ -14,7 +14,7 @@ Worker::Worker(std::size_t index, MemoryBudget& budget, CredentialVerifier& veri
       listener_(listener),
       memory_(budget),
       pool_(loop_, codec_, std::make_shared<const BackendOptions>(options_.backend), *this),
-      forwarder_(loop_, memory_, codec_, ledger_, options_.forwarder),
+      forwarder_(loop_, memory_, ledger_, options_.forwarder),
       grpc_authenticator_(loop_, verifier),
       http_authenticator_(loop_, verifier),
       server_({.loop = loop_,

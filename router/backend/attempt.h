@@ -53,9 +53,8 @@ class Attempt {
 
   // Set before Backend::Send().
   std::shared_ptr<const Body> body;
-  std::span<const std::uint8_t> frame;  // gRPC prefix and message, inside `body`
-  Compression compression = Compression::kNone;
-  std::size_t plain_bytes = 0;  // of the message before compression
+  std::span<const std::uint8_t> frame;           // gRPC prefix and message, inside `body`
+  Compression compression = Compression::kNone;  // what it is sent in; `frame` is not compressed
   std::size_t spans = 0;
   bool is_retry = false;    // charged to the backend's retry budget
   bool goes_alone = false;  // never merged: one of those it was merged with is refused for good

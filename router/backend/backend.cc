@@ -405,10 +405,11 @@ void Backend::SendWaiting() {
 bool Backend::SendFirst(std::size_t count) {
   Message& message = NewMessage();
   message.attempts.assign(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
-  std::optional<BodyRanges> ranges = Join(message.attempts);
+  std::optional<BodyRanges> ranges = Join(message.attempts, codec_);
   if (!ranges) {
-    message.attempts.resize(1);
-    ranges = Join(message.attempts);
+    Recycle(message);
+    EndFirst(count);
+    return true;
   }
   TimePoint deadline{};
   std::size_t bytes = 0;
@@ -445,6 +446,17 @@ bool Backend::SendFirst(std::size_t count) {
   metrics_->bytes_sent.Add(bytes);
   if (connection_->calls_started() >= options_->calls_per_connection_max) OnConnectionDraining();
   return true;
+}
+
+// There is no memory to compress them.
+void Backend::EndFirst(std::size_t count) {
+  for (; count > 0; --count) {
+    EndLater(
+        *waiting_.front(),
+        {.was_processed_maybe = false, .may_retry = false, .message = "the memory budget is full"});
+    waiting_.pop_front();
+    metrics_->waiting.Subtract();
+  }
 }
 
 Message& Backend::NewMessage() {

@@ -46,7 +46,7 @@ struct BackendOptions {
   // Calls that are given up prove nothing before the backend has been silent for so long.
   milliseconds silence_min{2000};
   std::uint32_t in_flight_max = 256;
-  std::size_t pending_bytes_max = std::size_t{64} << 20;  // in flight and waiting
+  std::size_t pending_bytes_max = std::size_t{64} << 20;  // in flight and waiting, not compressed
   // Attempts that leave together go out as one message up to so many bytes before compression.
   std::size_t merged_bytes_max = 0;  // none
   // Then the connection is replaced: HTTP/2 has 2^30 stream numbers for one.
@@ -131,6 +131,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   bool FailIfTooLate(Attempt& attempt);
   void SendWaiting();
   bool SendFirst(std::size_t count);
+  void EndFirst(std::size_t count);
   void Requeue(Attempt& attempt);
   void Release(Attempt& attempt);
   void EndLater(Attempt& attempt, AttemptResult&& result);

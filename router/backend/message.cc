@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "router/backend/backend.h"
-#include "router/codec/gzip_join.h"
 
 namespace router {
 namespace {
@@ -12,18 +11,34 @@ namespace {
 // Each part costs two entries of a gathering write.
 constexpr std::size_t kPartsMax = 64;
 
-bool IsMergeable(const Attempt& attempt) {
-  return !attempt.goes_alone &&
-         (attempt.compression == Compression::kNone || attempt.compression == Compression::kGzip);
-}
-
 std::span<const std::uint8_t> MessageOf(const Attempt& attempt) {
   return attempt.frame.subspan(Body::kHeadroomBytes);
 }
 
-// What stands in front of all parts and behind them.
-BodyRange Own(const std::shared_ptr<Body>& own, std::size_t begin, std::size_t bytes) {
-  return {own, std::span(std::as_const(*own).data() - Body::kHeadroomBytes + begin, bytes)};
+std::size_t SizeOf(std::span<Attempt* const> attempts) {
+  std::size_t bytes = 0;
+  for (const Attempt* attempt : attempts) bytes += MessageOf(*attempt).size();
+  return bytes;
+}
+
+// Compressed as one: cheaper than each alone, and smaller.
+std::optional<BodyRanges> JoinCompressed(std::span<Attempt* const> attempts, Codec& codec) {
+  const Attempt& first = *attempts[0];
+  std::span<const std::uint8_t> message = MessageOf(first);
+  Body joined(first.body->account());
+  if (attempts.size() > 1) {
+    if (!joined.Reserve(SizeOf(attempts))) return std::nullopt;
+    for (const Attempt* attempt : attempts) {
+      if (!joined.Append(MessageOf(*attempt))) return std::nullopt;
+    }
+    message = joined.bytes();
+  }
+  auto packed = std::make_shared<Body>(first.body->account());
+  if (!codec.Deflate(first.compression, message, *packed)) return std::nullopt;
+  const std::span<const std::uint8_t> frame = packed->FrameAsGrpc(true);
+  BodyRanges ranges;
+  ranges.push_back({std::move(packed), frame});
+  return ranges;
 }
 
 }  // namespace
@@ -42,46 +57,33 @@ void Message::Clear() {
 
 std::size_t CountMergeable(const std::deque<Attempt*>& waiting, std::size_t bytes_max) {
   const Attempt& first = *waiting.front();
-  if (bytes_max == 0 || !IsMergeable(first)) return 1;
+  if (bytes_max == 0 || first.goes_alone) return 1;
   std::size_t count = 1;
-  std::size_t bytes = first.plain_bytes;
+  std::size_t bytes = MessageOf(first).size();
   while (count < std::min(waiting.size(), kPartsMax)) {
     const Attempt& next = *waiting[count];
-    bytes += next.plain_bytes;
-    if (bytes > bytes_max || !IsMergeable(next) || next.compression != first.compression) break;
+    bytes += MessageOf(next).size();
+    if (bytes > bytes_max || next.goes_alone || next.compression != first.compression) break;
     ++count;
   }
   return count;
 }
 
-std::optional<BodyRanges> Join(std::span<Attempt* const> attempts) {
+std::optional<BodyRanges> Join(std::span<Attempt* const> attempts, Codec& codec) {
+  const Attempt& first = *attempts[0];
+  if (first.compression != Compression::kNone) return JoinCompressed(attempts, codec);
   BodyRanges ranges;
   if (attempts.size() == 1) {
-    ranges.push_back({attempts[0]->body, attempts[0]->frame});
+    ranges.push_back({first.body, first.frame});
     return ranges;
   }
-  const bool is_gzip = attempts[0]->compression == Compression::kGzip;
-  const std::size_t own_bytes = is_gzip ? GzipJoin::kHeaderBytes + GzipJoin::kTrailerBytes : 0;
-  auto own = std::make_shared<Body>(attempts[0]->body->account());
-  if (!own->Reserve(own_bytes)) return std::nullopt;
-  ranges.reserve(attempts.size() + 2);
+  auto prefix = std::make_shared<Body>(first.body->account());
+  if (!prefix->Reserve(0)) return std::nullopt;
+  ranges.reserve(attempts.size() + 1);
   ranges.push_back({});
-  std::size_t bytes = own_bytes;
-  GzipJoin join;
-  for (const Attempt* attempt : attempts) {
-    const std::span<const std::uint8_t> part =
-        is_gzip ? join.Add(MessageOf(*attempt)) : MessageOf(*attempt);
-    bytes += part.size();
-    ranges.push_back({attempt->body, part});
-  }
-  if (is_gzip) {
-    join.WriteHeader(own->data());
-    join.WriteTrailer(own->data() + GzipJoin::kHeaderBytes);
-    ranges.push_back(
-        Own(own, Body::kHeadroomBytes + GzipJoin::kHeaderBytes, GzipJoin::kTrailerBytes));
-  }
-  own->WriteGrpcPrefix(is_gzip, bytes);
-  ranges[0] = Own(own, 0, Body::kHeadroomBytes + (is_gzip ? GzipJoin::kHeaderBytes : 0));
+  for (const Attempt* attempt : attempts) ranges.push_back({attempt->body, MessageOf(*attempt)});
+  const std::span<const std::uint8_t> bytes = prefix->FrameAsGrpc(false, SizeOf(attempts));
+  ranges[0] = {std::move(prefix), bytes};
   return ranges;
 }
 

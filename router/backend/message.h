@@ -1,20 +1,21 @@
 // Message: one gRPC request on the wire to a backend, and the attempts whose spans it carries.
 //
 // ExportTraceServiceRequests one after the other are one ExportTraceServiceRequest, so attempts
-// that leave in the same turn leave as one message: nothing is copied, the message consists of
-// their bodies (docs/decisions/0016-merging.md). Thread safety: its worker only. Ownership: its
-// Backend's, from being sent until it is answered or carries nobody any more.
+// that leave in the same turn leave as one message (docs/decisions/0016-merging.md). Without
+// compression it consists of their bodies, and nothing is copied.
+// Thread safety: its worker only.
+// Ownership: its Backend's, from being sent until it is answered or carries nobody any more.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "router/backend/attempt.h"
+#include "router/codec/codec.h"
 #include "router/http2/client_connection.h"
 
 namespace router {
@@ -45,9 +46,9 @@ class Message final : public ResponseSink {
 // before compression; at least 1. REQUIRES: !waiting.empty().
 std::size_t CountMergeable(const std::deque<Attempt*>& waiting, std::size_t bytes_max);
 
-// The bytes of one message that carries `attempts`; nothing when the memory budget is full, which
-// cannot be with one attempt.
-std::optional<BodyRanges> Join(std::span<Attempt* const> attempts);
+// The bytes of one message that carries `attempts`, compressed as they ask for. Nothing: the memory
+// budget is full. REQUIRES: as CountMergeable() has it.
+std::optional<BodyRanges> Join(std::span<Attempt* const> attempts, Codec& codec);
 
 // The part of `rejected` spans that `spans` of a message's `spans_sent` have to bear, when
 // `spans_before` stand before them: in proportion, rounded so that all parts add up to `rejected`.

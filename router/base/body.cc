@@ -76,15 +76,15 @@ void Body::Reset() {
 }
 
 std::span<const std::uint8_t> Body::FrameAsGrpc(bool compressed) {
-  WriteGrpcPrefix(compressed, size_);
-  return {memory_.get(), kHeadroomBytes + size_};
+  return FrameAsGrpc(compressed, size_);
 }
 
-void Body::WriteGrpcPrefix(bool compressed, std::size_t bytes) {
+std::span<const std::uint8_t> Body::FrameAsGrpc(bool compressed, std::size_t bytes) {
   assert(memory_ && bytes <= 0xFFFFFFFF);
   std::uint8_t* prefix = memory_.get();
   prefix[0] = compressed ? 1 : 0;
   for (int i = 0; i < 4; ++i) prefix[1 + i] = static_cast<std::uint8_t>(bytes >> (24 - 8 * i));
+  return {prefix, kHeadroomBytes + size_};
 }
 
 }  // namespace router

@@ -52,9 +52,9 @@ class Body {
   // Writes a gRPC message prefix into the headroom and returns prefix + message as one range.
   // REQUIRES: size() < 2^32; allocated (Reserve was called, even with 0).
   std::span<const std::uint8_t> FrameAsGrpc(bool compressed);
-  // The prefix alone, of a message of `bytes` that consists of more than this body.
-  // REQUIRES: as above.
-  void WriteGrpcPrefix(bool compressed, std::size_t bytes);
+  // The same with a prefix for a message of `bytes`, of which this body is only the begin.
+  // REQUIRES: bytes < 2^32; allocated.
+  std::span<const std::uint8_t> FrameAsGrpc(bool compressed, std::size_t bytes);
 
  private:
   MemoryAccount* account_;

@@ -67,7 +67,9 @@ inline constexpr std::size_t kEgressRatioFloorBytes =
 inline constexpr std::size_t kErrorMessageBytesMax = 1024;
 
 // --- the worker loop ----------------------------------------------------------------------------
-inline constexpr int kHandlersPerTurnMax = 64;           // then flush, whatever else is ready
+inline constexpr int kHandlersPerTurnMax = 64;  // then flush, whatever else is ready
+// The same for what has been read: what is sent on is still in the processor's cache.
+inline constexpr std::size_t kBytesPerTurnMax = 1024 * 1024;
 inline constexpr std::chrono::milliseconds kTurnMax{5};  // the same: nothing written waits longer
 inline constexpr double kSaturatedLoad = 0.95;  // of a loop: it has no idle time worth the name
 inline constexpr std::size_t kReadBufferBytes = 256 * 1024;  // one per worker

@@ -35,10 +35,14 @@ void WorkerLoop::Run() {
 void WorkerLoop::Stop() { io_.stop(); }
 
 void WorkerLoop::Turn(bool wait) {
+  turn_bytes_ = 0;
   std::size_t ran = RunFirst(wait);
   const TimePoint until = now_ + kTurnMax;
-  for (int i = 1; ran > 0 && i < kHandlersPerTurnMax && Clock::now() < until; ++i)
+  for (int i = 1;
+       ran > 0 && i < kHandlersPerTurnMax && turn_bytes_ < kBytesPerTurnMax && Clock::now() < until;
+       ++i) {
     ran = io_.poll_one();
+  }
   RunTimers();
   FlushDirty();
   ArmTimer();

@@ -2,9 +2,9 @@
 // sleep.
 //
 // Writing at the end of a turn and not per message is what halves the cost of a request
-// (docs/decisions/0003-worker-loop.md). A turn runs at most kHandlersPerTurnMax handlers before it
-// flushes. At its end those that still decide what to send have their say before those that write:
-// what they send goes out with the same write.
+// (docs/decisions/0003-worker-loop.md). A turn ends after kHandlersPerTurnMax handlers, kTurnMax or
+// kBytesPerTurnMax read. At its end those that still decide what to send have their say before
+// those that write: what they send goes out with the same write.
 // Thread safety: Post() and Stop() any thread; everything else the worker's own thread, inside
 // Run().
 // Ownership: owns the io_context, the timer wheel and the read buffer; borrows Flushables until
@@ -82,6 +82,8 @@ class WorkerLoop {
   void SetTimer(Timer& timer, TimePoint due) { wheel_.Set(timer, due); }
   // Scratch for one recv() at a time; its content is gone after the handler returns.
   std::span<std::uint8_t> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
+  // Counted against kBytesPerTurnMax.
+  void CountRead(std::size_t bytes) { turn_bytes_ += bytes; }
   // How busy it was in the last full kLoadWindow, from 0 (asleep) to 1 (there was always something
   // ready).
   double load() const { return load_; }
@@ -99,6 +101,7 @@ class WorkerLoop {
   void ArmTimer();
   void FlushDirty();
 
+  std::size_t turn_bytes_ = 0;  // read in the present turn
   TimePoint now_;
   bool is_now_stale_ = false;
   TimePoint load_since_;  // beginning of the window that is being measured

@@ -30,9 +30,8 @@ bool GzipCodec::Deflate(std::span<const std::uint8_t> in, Body& out) {
   deflate_->level_buf = level_buffer_.data();
   deflate_->level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
   deflate_->gzip_flag = IGZIP_GZIP;
-  // The blocks end on a byte boundary; then, without input, the empty last block and the trailer.
-  deflate_->flush = FULL_FLUSH;
-  deflate_->end_of_stream = 0;
+  deflate_->flush = NO_FLUSH;
+  deflate_->end_of_stream = 1;
   // ISA-L reads its input through a pointer to non-const; it does not write there.
   deflate_->next_in = const_cast<std::uint8_t*>(in.data());
   deflate_->avail_in = static_cast<std::uint32_t>(in.size());
@@ -49,7 +48,6 @@ bool GzipCodec::Deflate(std::span<const std::uint8_t> in, Body& out) {
     [[maybe_unused]] const int code = isal_deflate(deflate_.get());
     assert(code == COMP_OK);
     output.Take(offered - deflate_->avail_out);
-    if (deflate_->avail_out > 0) deflate_->end_of_stream = 1;
   } while (deflate_->internal_state.state != ZSTATE_END);
   if (!is_granted) out.Reset();
   deflate_->next_in = deflate_->next_out = nullptr;

@@ -34,8 +34,8 @@ class GzipCodec {
     return inflater_.Inflate(in, limits, out);
   }
 
-  // Appends `in` to `out` as one gzip member, level 1, of the form that GzipJoin takes apart.
-  // False: the memory budget is full. REQUIRES: in.size() < 2^32.
+  // Appends `in` to `out` as one gzip member, level 1. False: the memory budget is full.
+  // REQUIRES: in.size() < 2^32.
   [[nodiscard]] bool Deflate(std::span<const std::uint8_t> in, Body& out);
 
  private:

@@ -43,15 +43,13 @@ ExportCall::~ExportCall() {
 
 void ExportCall::AddShard(std::shared_ptr<const Routes> routes, std::uint16_t owner,
                           std::size_t spans, std::shared_ptr<const Body> body,
-                          std::span<const std::uint8_t> frame, Compression compression,
-                          std::size_t plain_bytes) {
+                          std::span<const std::uint8_t> frame, Compression compression) {
   auto shard = std::make_unique<Shard>(*this);
   shard->routes = std::move(routes);
   shard->backend = shard->routes->backends[owner].get();
   shard->body = std::move(body);
   shard->frame = frame;
   shard->compression = compression;
-  shard->plain_bytes = plain_bytes;
   shard->spans = spans;
   shard->outcome.spans = spans;
   shards_.push_back(std::move(shard));

@@ -29,7 +29,7 @@ class ExportCall {
   // One shard for ring member `owner` of `routes`. Before Send(), or while a shard is routed anew.
   void AddShard(std::shared_ptr<const Routes> routes, std::uint16_t owner, std::size_t spans,
                 std::shared_ptr<const Body> body, std::span<const std::uint8_t> frame,
-                Compression compression, std::size_t plain_bytes);
+                Compression compression);
   // One that no backend is asked about: too large, or delivered before.
   void AddSettled(ShardOutcome&& outcome);
   // Sends what AddShard() has added since the last time.

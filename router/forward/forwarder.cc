@@ -1,22 +1,17 @@
 #include "router/forward/forwarder.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "router/base/limits.h"
 #include "router/forward/export_call.h"
 
 namespace router {
-namespace {
-// A shard was a request once: larger than that it cannot be.
-constexpr std::size_t kShardBytesBound = std::size_t{1} << 30;
-}  // namespace
-
-Forwarder::Forwarder(WorkerLoop& loop, MemoryAccount& memory, Codec& codec, Ledger& ledger,
+Forwarder::Forwarder(WorkerLoop& loop, MemoryAccount& memory, Ledger& ledger,
                      const ForwarderOptions& options)
     : loop_(loop),
       memory_(memory),
-      codec_(codec),
       ledger_(ledger),
       options_(options),
       jitter_(std::random_device{}()),
@@ -75,9 +70,9 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
   auto call = std::make_unique<ExportCall>(*this, deadline, sink);
   // They are booked; the verdict must know that not everything was refused.
   if (suppressed > 0) call->AddSettled({.kind = ShardOutcome::Kind::kAccepted});
-  const auto sole_owner = plan_.PassThroughOwner();
-  if (auto verdict = sole_owner ? PassThrough(*call, *sole_owner, std::move(body))
-                                : SplitInto(*call, body.size())) {
+  if (const auto sole_owner = plan_.PassThroughOwner()) {
+    PassThrough(*call, *sole_owner, std::move(body));
+  } else if (auto verdict = SplitInto(*call, body.size())) {
     return book_all(*std::move(verdict));
   }
   plan_.Clear();
@@ -133,8 +128,8 @@ std::optional<Verdict> Forwarder::SplitInto(ExportCall& call, std::size_t body_b
     if (owner == ShardPlan::kNobody) continue;
     if (IsTooLarge(shard)) {
       AddTooLarge(call, splitter.shard_bytes(shard));
-    } else if (!AddShard(call, owner, splitter.shard_spans(shard), std::move(parts[i]))) {
-      return Refuse(RefuseReason::kOverload, "the memory budget is full");
+    } else {
+      AddShard(call, owner, splitter.shard_spans(shard), std::move(parts[i]));
     }
   }
   return std::nullopt;
@@ -146,13 +141,12 @@ bool Forwarder::IsTooLarge(std::uint16_t shard) {
   return splitter.shard_spans(shard) == 1 && splitter.shard_bytes(shard) > options_.shard_bytes_max;
 }
 
-std::optional<Verdict> Forwarder::PassThrough(ExportCall& call, std::uint16_t owner, Body body) {
+void Forwarder::PassThrough(ExportCall& call, std::uint16_t owner, Body body) {
   if (body.size() > options_.shard_bytes_max) {
     AddTooLarge(call, body.size());
-  } else if (!AddShard(call, owner, index_.span_count(), std::move(body))) {
-    return Refuse(RefuseReason::kOverload, "the memory budget is full");
+  } else {
+    AddShard(call, owner, index_.span_count(), std::move(body));
   }
-  return std::nullopt;
 }
 
 void Forwarder::AddTooLarge(ExportCall& call, std::size_t bytes) {
@@ -165,19 +159,10 @@ void Forwarder::AddTooLarge(ExportCall& call, std::size_t bytes) {
                               "(spanring.backend.max_request_bytes)"});
 }
 
-bool Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body) {
-  const Compression compression = options_.compression;
-  const std::size_t plain_bytes = body.size();
-  if (compression != Compression::kNone) {
-    Body compressed(memory_);
-    if (!codec_.Deflate(compression, body.bytes(), compressed)) return false;
-    body = std::move(compressed);
-  }
+void Forwarder::AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body) {
   auto shared = std::make_shared<Body>(std::move(body));
-  const std::span<const std::uint8_t> frame =
-      shared->FrameAsGrpc(compression != Compression::kNone);
-  call.AddShard(routes_, owner, spans, std::move(shared), frame, compression, plain_bytes);
-  return true;
+  const std::span<const std::uint8_t> frame = shared->FrameAsGrpc(false);
+  call.AddShard(routes_, owner, spans, std::move(shared), frame, options_.compression);
 }
 
 // ---- a second time -----------------------------------------------------------------------------
@@ -201,8 +186,7 @@ void Forwarder::RouteAnew(ExportCall& call, Shard& shard, Cut cut) {
 }
 
 Forwarder::Replacing Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut cut) {
-  Body plain(memory_);
-  if (!IndexShard(shard, &plain)) return Replacing::kNotNow;
+  IndexShard(shard);
   const std::size_t bytes = index_.body().size();
   const std::size_t bytes_max = cut == Cut::kHalves ? std::min(options_.shard_bytes_max, bytes / 2)
                                                     : options_.shard_bytes_max;
@@ -234,14 +218,10 @@ void Forwarder::CountRerouted(std::size_t spans) {
   ledger_.failover_spans.Add(plan_.failover_spans());
 }
 
-bool Forwarder::IndexShard(const Shard& shard, Body* plain) {
-  std::span<const std::uint8_t> message = shard.frame.subspan(Body::kHeadroomBytes);
-  if (shard.compression != Compression::kNone) {
-    const InflateLimits limits{.output_bytes_max = kShardBytesBound};
-    if (codec_.Inflate(shard.compression, message, limits, *plain)) return false;
-    message = plain->bytes();
-  }
-  return !index_.Parse(message, {.spans_max = options_.spans_max, .check_utf8 = false}).has_value();
+void Forwarder::IndexShard(const Shard& shard) {
+  [[maybe_unused]] const auto error = index_.Parse(shard.frame.subspan(Body::kHeadroomBytes),
+                                                   {.spans_max = shard.spans, .check_utf8 = false});
+  assert(!error);  // it was part of a request that had none
 }
 
 void Forwarder::RememberDelivered(const ExportCall& call) {
@@ -249,8 +229,9 @@ void Forwarder::RememberDelivered(const ExportCall& call) {
     const bool is_delivered = shard->state == Shard::State::kDone &&
                               shard->outcome.kind == ShardOutcome::Kind::kAccepted &&
                               shard->outcome.rejected_spans == 0 && shard->body != nullptr;
-    Body plain(memory_);
-    if (is_delivered && IndexShard(*shard, &plain)) delivered_.Remember(index_, loop_.Now());
+    if (!is_delivered) continue;
+    IndexShard(*shard);
+    delivered_.Remember(index_, loop_.Now());
     index_.Clear();
   }
 }

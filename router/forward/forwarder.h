@@ -20,7 +20,7 @@
 
 #include "router/base/body.h"
 #include "router/base/worker_loop.h"
-#include "router/codec/codec.h"
+#include "router/codec/compression.h"
 #include "router/forward/admission.h"
 #include "router/forward/delivered_spans.h"
 #include "router/forward/ledger.h"
@@ -57,7 +57,7 @@ struct ForwarderOptions {
 class Forwarder {
  public:
   // All references outlive the forwarder; the loop no longer runs when it is destroyed.
-  Forwarder(WorkerLoop& loop, MemoryAccount& memory, Codec& codec, Ledger& ledger,
+  Forwarder(WorkerLoop& loop, MemoryAccount& memory, Ledger& ledger,
             const ForwarderOptions& options);
   ~Forwarder();
 
@@ -89,11 +89,10 @@ class Forwarder {
   enum class Replacing { kDone, kNotNow, kNoSmaller };
 
   Verdict RejectWire(WireError error) const;
-  // Both: nothing, or why it could not be done.
+  // Nothing, or why it could not be done.
   std::optional<Verdict> SplitInto(ExportCall& call, std::size_t body_bytes);
-  std::optional<Verdict> PassThrough(ExportCall& call, std::uint16_t owner, Body body);
-  // Compresses and frames one body. False: the memory budget is full.
-  [[nodiscard]] bool AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body);
+  void PassThrough(ExportCall& call, std::uint16_t owner, Body body);
+  void AddShard(ExportCall& call, std::uint16_t owner, std::size_t spans, Body body);
   bool IsTooLarge(std::uint16_t shard);
   void AddTooLarge(ExportCall& call, std::size_t bytes);
   // Sends what `shard` holds to whoever owns it now, in as many parts as that takes; or lets it
@@ -101,15 +100,13 @@ class Forwarder {
   void RouteAnew(ExportCall& call, Shard& shard, Cut cut);
   Replacing ReplaceShard(ExportCall& call, Shard& shard, Cut cut);
   void CountRerouted(std::size_t spans);
-  // Indexes the bytes of a shard, inflated into `plain` if need be. False: no memory.
-  [[nodiscard]] bool IndexShard(const Shard& shard, Body* plain);
+  void IndexShard(const Shard& shard);
   void RememberDelivered(const ExportCall& call);
   bool HasMemoryToSpare() const { return memory_.budget().used() < memory_.budget().limit() / 2; }
   void OnCallDone(ExportCall& call);
 
   WorkerLoop& loop_;
   MemoryAccount& memory_;
-  Codec& codec_;
   Ledger& ledger_;
   ForwarderOptions options_;
   std::shared_ptr<const Routes> routes_;

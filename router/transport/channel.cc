@@ -79,6 +79,7 @@ void Channel::Read() {
   if (transport_.has_unsent()) WaitWritable();
   switch (outcome.status) {
     case Transport::Status::kOk:
+      loop().CountRead(outcome.size);
       OnBytes(buffer.first(outcome.size));
       return;
     case Transport::Status::kBlocked:

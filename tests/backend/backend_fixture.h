@@ -83,8 +83,8 @@ class BackendTest : public ::testing::Test, public BackendObserver {
     attempt.frame = body->FrameAsGrpc(false);
     attempt.body = std::move(body);
     attempt.spans = spans;
-    attempt.plain_bytes = next_plain_bytes_;
     attempt.is_retry = next_is_retry_;
+    attempt.compression = next_compression_;
     attempt.deadline = loop_.Now() + next_time_;
     backend_->Send(attempt);
     EXPECT_FALSE(attempt.result.has_value()) << "inline from Send()";
@@ -109,7 +109,7 @@ class BackendTest : public ::testing::Test, public BackendObserver {
   std::vector<std::pair<bool, TimePoint>> states_;  // what the observer heard
   bool may_take_down_ = true;
   bool next_is_retry_ = false;
-  std::size_t next_plain_bytes_ = 0;
+  Compression next_compression_ = Compression::kNone;
   Duration next_time_ = std::chrono::seconds(5);
 
  private:

@@ -28,7 +28,6 @@ class MergeTest : public BackendTest {
     };
   }
   KeepingAttempt& SendPart(std::string_view text, std::size_t spans = 10) {
-    next_plain_bytes_ = text.size();
     return Send(text, spans);
   }
   void AnswerAll(int code, std::string_view message = "") {
@@ -49,6 +48,13 @@ class MergeTest : public BackendTest {
       }
       return true;
     });
+  }
+  std::string Inflated(const std::string& gzip) {
+    Body out(account_);
+    EXPECT_FALSE(codec_.Inflate(Compression::kGzip,
+                                {reinterpret_cast<const std::uint8_t*>(gzip.data()), gzip.size()},
+                                {.output_bytes_max = 1 << 20}, out));
+    return {reinterpret_cast<const char*>(out.data()), out.size()};
   }
   std::uint64_t Messages() const { return backend_->metrics()->messages.Value(); }
 
@@ -74,6 +80,48 @@ TEST_F(MergeTest, WhatLeavesTogetherIsOneMessage) {
   EXPECT_EQ(Outcomes(AttemptOutcome::kOk), 4U);
   EXPECT_EQ(backend_->metrics()->spans_accepted.Value(), 40U);
   EXPECT_EQ(backend_->metrics()->bytes_sent.Value(), 5U + 11 + 5 + 4);
+}
+
+// Scenario: two attempts to be sent as gzip and one as it is leave in one turn; then a fourth,
+// alone. Guarantees: what differs in compression is not merged; the merged message is one gzip
+// member of both, shorter than two; the request says so.
+TEST_F(MergeTest, MergedMessagesAreCompressedAsOne) {
+  Connect();
+  AnswerAll(0);
+  next_compression_ = Compression::kGzip;
+  SendPart(std::string(40, 'a'));
+  SendPart(std::string(40, 'b'));
+  next_compression_ = Compression::kNone;
+  SendPart("plain");
+  next_compression_ = Compression::kGzip;
+  SendPart("alone");
+  ASSERT_TRUE(AllDone());
+  ASSERT_EQ(bodies_.size(), 3U);
+  EXPECT_EQ(Inflated(bodies_[0]), std::string(40, 'a') + std::string(40, 'b'));
+  EXPECT_EQ(bodies_[1], "plain");
+  EXPECT_EQ(Inflated(bodies_[2]), "alone");
+  const PeerStream& merged = *server_->peers()[0]->Find(1);
+  EXPECT_EQ(merged.body[0], 1);
+  EXPECT_EQ(merged.Header("grpc-encoding"), "gzip");
+  EXPECT_EQ(server_->peers()[0]->Find(3)->Header("grpc-encoding"), "");
+}
+
+// Scenario: an attempt to be compressed, and no memory for that.
+// Guarantees: it ends at once, unprocessed, and nothing is sent; the next one is.
+TEST_F(MergeTest, NoMemoryToCompressIsToldAtOnce) {
+  Connect();
+  AnswerAll(0);
+  next_compression_ = Compression::kGzip;
+  const KeepingAttempt& first = SendPart(std::string(300'000, 'x'));
+  budget_.SetLimit(1);
+  ASSERT_TRUE(Done(first));
+  EXPECT_EQ(first.result->kind, Kind::kTransient);
+  EXPECT_FALSE(first.result->was_processed_maybe || first.result->may_retry);
+  EXPECT_TRUE(bodies_.empty());
+  budget_.SetLimit(256 << 20);
+  const KeepingAttempt& second = SendPart("y");
+  ASSERT_TRUE(Done(second));
+  EXPECT_EQ(second.result->kind, Kind::kAccepted);
 }
 
 // Scenario: parts that add up to exactly the limit, and with one byte more; one that is over it

@@ -85,6 +85,25 @@ TEST(WorkerLoopTest, DecidesBeforeItWrites) {
   EXPECT_EQ(order, "dwdw");
 }
 
+// Scenario: ten handlers are ready, each reads a quarter of what a turn may read.
+// Guarantees: a turn ends with the read that uses it up; the next one begins anew.
+TEST(WorkerLoopTest, BytesOfATurnAreBounded) {
+  WorkerLoop loop;
+  int ran = 0;
+  for (int i = 0; i < 10; ++i) {
+    loop.Post([&] {
+      ++ran;
+      loop.CountRead(kBytesPerTurnMax / 4);
+    });
+  }
+  loop.Turn(false);
+  EXPECT_EQ(ran, 4);
+  loop.Turn(false);
+  EXPECT_EQ(ran, 8);
+  loop.Turn(false);
+  EXPECT_EQ(ran, 10);
+}
+
 // Scenario: a hundred handlers are ready, each marks dirty.
 // Guarantees: a turn ends after kHandlersPerTurnMax handlers, so that writing is not starved.
 TEST(WorkerLoopTest, TurnIsBounded) {

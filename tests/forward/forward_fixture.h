@@ -110,7 +110,7 @@ class ForwardTest : public testing::Test, private BackendObserver {
     BackendObserver& self = *this;
     ready_ = 0;
     pool_.emplace(loop_, codec_, std::make_shared<const BackendOptions>(backend_options_), self);
-    forwarder_.emplace(loop_, memory_, codec_, ledger_, options);
+    forwarder_.emplace(loop_, memory_, ledger_, options);
     endpoints_.clear();
     for (std::size_t i = 0; i < count; ++i) {
       backends_.push_back(std::make_unique<FakeBackend>(loop_));
