@@ -23,7 +23,7 @@ constexpr std::string_view kExportPath =
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 constexpr milliseconds kBackoffFirst{50};
 constexpr double kBackoffFactor = 1.6;
-constexpr milliseconds kBackoffMax{2000};
+constexpr milliseconds kBackoffMax{1000};  // from one attempt to the next (rules FM-02, FM-26)
 // A connection that lived this long ends a row of failures.
 constexpr std::chrono::seconds kStableAfter{1};
 constexpr std::uint32_t kUnansweredMax = 2;
@@ -159,6 +159,7 @@ void Backend::Report(bool is_ready) {
 void Backend::Start() { Connect(); }
 
 void Backend::Connect() {
+  connect_began_ = loop().Now();
   auto socket = std::make_shared<boost::asio::ip::tcp::socket>(loop().io());
   boost::system::error_code error;
   socket->open(endpoint_.address.protocol(), error);
@@ -217,7 +218,9 @@ void Backend::OnConnectFailed(std::string_view reason) {
   ++failures_;
   delay_ms = std::min(delay_ms, delay_max_ms);
   delay_ms *= std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
-  GoDown(reason, milliseconds(static_cast<std::int64_t>(delay_ms)));
+  // The time that it took to fail counts, or a peer that drops SYNs would be asked half as often.
+  const Duration delay = milliseconds(static_cast<std::int64_t>(delay_ms));
+  GoDown(reason, std::max<Duration>(delay - (loop().Now() - connect_began_), kBackoffFirst));
 }
 
 void Backend::OnLocalFailure(int error) {

@@ -169,6 +169,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   Duration silent_before_{};        // while there are none: how long it had been silent
   std::uint32_t unanswered_ = 0;    // calls in a row that ended without a word
   std::uint32_t silent_downs_ = 0;  // times it went down for that, since its last answer
+  TimePoint connect_began_{};
   TimePoint connected_at_{};
   std::uint32_t failures_ = 0;  // connects in a row, for the backoff
   std::minstd_rand jitter_;

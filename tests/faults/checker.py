@@ -28,7 +28,7 @@ MEMORY_SLACK_KIB = 64 * 1024    # I9, beyond the budget
 LINES_PER_FAULT = 3
 
 # Kinds of faults after which a backend may have taken what its router never heard of.
-AMBIGUOUS = {"kill", "stop", "blackhole", "half_close", "latency", "window0", "max_streams", "tcp_reset", "rst",
+AMBIGUOUS = {"kill", "stop", "blackhole", "cut", "half_close", "latency", "window0", "max_streams", "tcp_reset", "rst",
              "close_after_request", "router_stop", "stall"}
 # Kinds that give nobody a reason to tell a client "later".
 FINAL = {"refuse", "partial", "max_bytes", "no_trailers"}

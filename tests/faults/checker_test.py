@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 import unittest
 
+import bystanders
 import checker
 import compare_collector
 import ledgers
@@ -300,6 +301,43 @@ class ScheduleTest(unittest.TestCase):
         self.assertNotEqual(make_plan(5).events, make_plan(6).events)
         self.assertTrue(make_plan(5).events)
         self.assertFalse(make_plan(5, kinds=()).events)
+
+
+
+class BystandersTest(unittest.TestCase):
+    """40 s with a call of B's every 100 ms and of A's now and then; A is stopped for the last 20 s."""
+
+    def run_of(self, slow_ms=5, share=1.0, stalls=()):
+        tries, records = [], []
+        for i in range(400):
+            during = i >= 200
+            if during and (i % 100) >= share * 100:
+                continue
+            tries.append(call(request=i, begin=(10 + i / 10) * S, taken=(slow_ms if during else 5) * MS))
+            records.append(Record(B, "ok", tries[-1].end, [(2, i * 256, False, True)]))
+        tries.append(call(request=900, begin=31 * S, taken=9 * S))  # A's own: it does not count
+        records.append(Record(A, "ok", 40 * S, [(1, 900 * 256, False, True)]))
+        return Run(tries=tries, records=records, rings=[(0, {1: A, 2: B})],
+                   troubles=[Trouble("stop", A, 30 * S, 50 * S), *stalls])
+
+    def test_equal_before_and_during_is_no_fault(self):
+        notes = {}
+        self.assertEqual(bystanders.check(self.run_of(), notes), [])
+        self.assertEqual(notes["bystanders during ÷ before"], "throughput 1.000, p99 1.00")
+
+    def test_fewer_calls_are_seen(self):
+        self.assertEqual(bystanders.check(self.run_of(share=0.96), {}), [])
+        self.assertIn("throughput", bystanders.check(self.run_of(share=0.9), {})[0])
+
+    def test_slower_calls_are_seen_unless_the_difference_is_nothing(self):
+        self.assertEqual(bystanders.check(self.run_of(slow_ms=6.9), {}), [])
+        self.assertIn("p99", bystanders.check(self.run_of(slow_ms=7.1), {})[0])
+
+    def test_a_machine_that_stood_still_excuses_what_it_touched(self):
+        stall = Trouble("stall", "machine", 30 * S, 45 * S)
+        self.assertEqual(bystanders.check(self.run_of(stalls=[stall]), {}), [])
+        whole = Trouble("stall", "machine", 0, 60 * S)
+        self.assertIn("no call", bystanders.check(self.run_of(stalls=[whole]), {})[0])
 
 
 if __name__ == "__main__":

@@ -216,7 +216,10 @@ TraceWindow::TraceWindow(std::uint64_t seed, std::uint64_t first_trace_number)
   while (active_.size() < kActiveTraces) active_.push_back(next_++);
 }
 
+TraceWindow TraceWindow::Of(std::uint64_t trace_number) { return TraceWindow(trace_number); }
+
 std::uint64_t TraceWindow::Next() {
+  if (active_.size() == 1) return active_.front();
   std::uint64_t& slot = active_[random_.Below(active_.size())];
   const std::uint64_t trace = slot;
   if (random_.Below(kSpansPerTraceMean) == 0) slot = next_++;

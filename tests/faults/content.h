@@ -27,9 +27,12 @@ inline constexpr std::uint64_t kSpansPerRequestMax = 256;
 class TraceWindow {
  public:
   TraceWindow(std::uint64_t seed, std::uint64_t first_trace_number);
+  // Nothing but this one trace.
+  static TraceWindow Of(std::uint64_t trace_number);
   std::uint64_t Next();
 
  private:
+  explicit TraceWindow(std::uint64_t trace_number) : random_(0), next_(0), active_{trace_number} {}
   bench::Random random_;
   std::uint64_t next_;
   std::vector<std::uint64_t> active_;

@@ -2,7 +2,7 @@
 //
 //   fault_client --target ipv4:A:P[,B:P] --ledger FILE --seed N [--rate R] [--callers N]
 //                [--tries N] [--cancel PERCENT] [--gzip PERCENT] [--spans-max N] [--impatient]
-//                [--deadline MS] [--large]
+//                [--deadline MS] [--large] [--single-trace]
 //
 // Every caller is a thread that sends a request when its turn comes, waits for the answer, and
 // sends the same bytes again after a retryable one, not before RetryInfo says so. The end of
@@ -59,7 +59,8 @@ struct Options {
   std::size_t spans_max = 200;
   int deadline_ms = 0;  // 0: all kinds, some calls none
   bool is_impatient = false;
-  bool is_large = false;  // no request is one of the small ones
+  bool is_large = false;         // no request is one of the small ones
+  bool is_single_trace = false;  // all spans of a request are of one trace, its own
 };
 
 // Codes that OTLP calls retryable; RESOURCE_EXHAUSTED only with RetryInfo.
@@ -152,7 +153,9 @@ class Caller {
     const std::size_t bound =
         options_.is_large || random_.Below(4) == 0 ? options_.spans_max : options_.spans_max / 8;
     const std::size_t spans = 1 + random_.Below(std::max<std::size_t>(bound, 1));
-    const std::string bytes = MakeRequest(options_.seed, number, spans, traces_);
+    TraceWindow one = TraceWindow::Of(number);
+    const std::string bytes =
+        MakeRequest(options_.seed, number, spans, options_.is_single_trace ? one : traces_);
     CallOptions call;
     call.gzip = Chance(options_.gzip_percent);
     call.deadline = PickDeadline();
@@ -242,6 +245,7 @@ int Main(int argc, char** argv) {
   app.add_option("--deadline", options.deadline_ms, "ms, of every call; all kinds when left out");
   app.add_flag("--impatient", options.is_impatient, "retries before RetryInfo says so");
   app.add_flag("--large", options.is_large, "not three of four requests are small");
+  app.add_flag("--single-trace", options.is_single_trace, "each request has one trace of its own");
   CLI11_PARSE(app, argc, argv);
   const int ledger = open(options.ledger.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (ledger < 0) {

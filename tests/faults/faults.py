@@ -2,7 +2,7 @@
 """faults: spanring under seeded schedules of faults, with every span accounted for. See docs/testing.md.
 
 usage: faults.py BINARIES [--minutes N | --schedules N] [--seed S] [--kinds K,…] [--parallel P] [--short] [--keep]
-                 [--mutants [NAME …] | --restarts | --frozen | --dns]
+                 [--mutants [NAME …] | --restarts | --frozen | --slow | --blackhole | --dns]
 
 Each schedule is printed as one line with its counts. Exit code 1 if the checker found a fault; the directory of
 that run stays, and its seed repeats the schedule.
@@ -16,10 +16,11 @@ import tempfile
 import time
 import traceback
 
+import far_network
 from mutants import MUTANTS
 from rig import Rig
-from schedule import (COMMANDS, DEFAULT_KINDS, DNS_KINDS, PROCESS_KINDS, ROUTER_KINDS, make_dns_plan, make_frozen_plan,
-                      make_plan, make_restart_plan)
+from schedule import (COMMANDS, DEFAULT_KINDS, DNS_KINDS, PROCESS_KINDS, ROUTER_KINDS, make_blackhole_plan,
+                      make_bystander_plan, make_dns_plan, make_patient_blackhole_plan, make_plan, make_restart_plan)
 
 COLUMNS = ("attempted", "acknowledged", "lost", "unexpected", "duplicated", "recovered", "misrouted")
 
@@ -102,6 +103,16 @@ def run_one(arguments, plan):
     return [outcome]
 
 
+def run_blackhole(arguments):
+    """Where namespaces cannot be had, the nearest thing above TCP: backends that accept and are silent."""
+    why_not = far_network.enter()
+    if not why_not:
+        return [outcome for plan in (make_patient_blackhole_plan(arguments.seed), make_blackhole_plan(arguments.seed))
+                for outcome in run_one(arguments, plan)]
+    print(f"not below TCP ({why_not}): silent backends instead")
+    return run_one(arguments, make_bystander_plan(arguments.seed, "blackhole", "blackhole"))
+
+
 MUTANT_RUNS_MAX = 3
 MUTANT_PLAN = dict(routers=1, backends=4, cancel_percent=0, tries=6, is_impatient=False, spans_max=200, warm_s=1,
                    faults_s=6, heal_s=1)
@@ -175,6 +186,8 @@ def main():
     parser.add_argument("--mutants", nargs="*", help="hunt the mutants, or these, in place of a campaign")
     parser.add_argument("--restarts", action="store_true", help="20 rolling restarts and 20 kills of routers")
     parser.add_argument("--frozen", action="store_true", help="one of four backends stands still for a minute")
+    parser.add_argument("--slow", action="store_true", help="one of four backends takes 700 ms for a minute")
+    parser.add_argument("--blackhole", action="store_true", help="the wire to a backend is cut below TCP (root)")
     parser.add_argument("--dns", action="store_true", help="five minutes of failing DNS")
     parser.add_argument("--short", action="store_true", help="schedules of 20 s, for the test suite")
     parser.add_argument("--keep", action="store_true", help="keep the directories of good runs as well")
@@ -192,7 +205,12 @@ def main():
     if arguments.restarts:
         return 1 if print_table(run_restarts(arguments)) else 0
     if arguments.frozen:
-        return 1 if print_table(run_one(arguments, make_frozen_plan(arguments.seed))) else 0
+        return 1 if print_table(run_one(arguments, make_bystander_plan(arguments.seed, "stop"))) else 0
+    if arguments.blackhole:
+        return 1 if print_table(run_blackhole(arguments)) else 0
+    if arguments.slow:
+        plan = make_bystander_plan(arguments.seed, "latency", "latency 700")
+        return 1 if print_table(run_one(arguments, plan)) else 0
     if arguments.dns:
         return 1 if print_table(run_one(arguments, make_dns_plan(arguments.seed))) else 0
     if not arguments.minutes and not arguments.schedules:

@@ -5,8 +5,11 @@ import signal
 import subprocess
 import time
 
+import bystanders
 import checker
 import ledgers
+from cut_watch import CutWatch
+from far_network import FarNetwork
 from rig_processes import Client, Dns, FaultBackend, Router, free_port, owners, wait_until
 
 TICK_S = 0.03
@@ -27,10 +30,12 @@ class Rig:
         self.plan = plan
         self.directory = pathlib.Path(directory)
         self.binaries, self.router_binary = binaries, router_binary
+        self.network = FarNetwork(plan.backends) if plan.is_far else None
         hosts = [f"127.{20 + slot}.{plan.seed % 250}.{i + 1}" for i in range(plan.backends)]
-        port = free_port(hosts)
+        port = 4317 if self.network else free_port(hosts)
+        hosts = self.network.hosts if self.network else hosts
         self.hosts = hosts
-        self.backends = [FaultBackend(binaries, self.directory, i, f"{host}:{port}", plan.seed * 100 + i)
+        self.backends = [FaultBackend(binaries, self.directory, i, f"{host}:{port}", plan.seed * 100 + i, self.network)
                          for i, host in enumerate(hosts)]
         self.dns = Dns(binaries, self.directory) if plan.uses_dns else None
         self.static = "static: {hostnames: [" + ", ".join(f'"{b.address}"' for b in self.backends) + "]}"
@@ -49,6 +54,7 @@ class Rig:
         self.known_rings = {}   # {hosts: {trace: backend}}
         self.draining = {}      # router: time of SIGTERM
         self.next_sample = 0
+        self.cuts = []          # of CutWatch
         self.watched_at, self.waited = 0, {}   # {task: time it waited for a CPU}
 
     # ---- life ---------------------------------------------------------------------------------------------------
@@ -77,8 +83,10 @@ class Rig:
             facts.files_begin = router.resources()[2]
         options = ["--rate", self.plan.rate, "--callers", self.plan.callers, "--cancel", self.plan.cancel_percent,
                    "--tries", self.plan.tries, "--spans-max", self.plan.spans_max,
+                   *(["--deadline", self.plan.deadline_ms] if self.plan.deadline_ms else []),
                    *(["--impatient"] if self.plan.is_impatient else []),
-                   *(["--large"] if self.plan.is_large else [])]
+                   *(["--large"] if self.plan.is_large else []),
+                   *(["--single-trace"] if self.plan.is_single_trace else [])]
         self.client = Client(self.binaries, self.directory, 0, self.routers, self.plan.seed, options)
 
     def start_router(self, router):
@@ -107,6 +115,8 @@ class Rig:
                 self.next_sample = now + SAMPLE_S
                 self.sample()
             self.watch_machine()
+            for cut in self.cuts:
+                cut.look(self.routers)
             time.sleep(TICK_S)
         self.load_end_ns = time.monotonic_ns()
         self.client.finish(CLIENT_DEADLINE_S)
@@ -134,6 +144,8 @@ class Rig:
         for child in [self.client, *self.routers, *self.backends, self.dns]:
             if child is not None:
                 child.kill()
+        if self.network:
+            self.network.close()
 
     # ---- faults -------------------------------------------------------------------------------------------------
 
@@ -173,6 +185,15 @@ class Rig:
         if event.kind == "stop":
             backend.signal(signal.SIGSTOP)
             return lambda: backend.signal(signal.SIGCONT)
+        if event.kind == "cut":
+            host = backend.address.split(":")[0]
+            self.network.cut(host)
+            self.cuts.append(CutWatch(backend.address))
+
+            def mend():
+                self.network.mend(host)
+                self.cuts[-1].mended()
+            return mend
         backend.say(event.detail)
         return lambda: backend.say("ok")
 
@@ -277,10 +298,16 @@ class Rig:
             unreadable += broken
         traces = {span[0] for record in records for span in record.spans}
         self.routers_as_checker_sees()
-        return checker.check(checker.Run(
+        run = checker.Run(
             tries=ledgers.read_tries(self.client.ledger), records=records, rings=self.rings(traces),
             troubles=self.troubles, routers=self.facts, unreadable=unreadable, healed_at=self.healed_ns,
-            load_end=self.load_end_ns))
+            load_end=self.load_end_ns)
+        findings = checker.check(run)
+        if self.plan.is_single_trace:
+            findings.faults += bystanders.check(run, findings.notes)
+        for cut in self.cuts:
+            findings.faults += cut.check(run.troubles, findings.notes)
+        return findings
 
     def routers_as_checker_sees(self):
         for trouble in self.troubles:

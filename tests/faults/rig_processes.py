@@ -106,11 +106,11 @@ class Child:
 
 
 class FaultBackend(Child):
-    def __init__(self, binaries, directory, index, address, seed):
+    def __init__(self, binaries, directory, index, address, seed, network=None):
         self.address = address
         self.ledger = directory / f"backend{index}.ledger"
-        super().__init__(f"backend{index}", directory,
-                         [binaries / "fault_backend", "--listen", address, "--ledger", self.ledger, "--seed", seed])
+        command = [binaries / "fault_backend", "--listen", address, "--ledger", self.ledger, "--seed", seed]
+        super().__init__(f"backend{index}", directory, network.inside(*command) if network else command)
 
     def start(self):
         super().start()

@@ -45,9 +45,12 @@ class Plan:
     rate: int = 120
     callers: int = 32
     cancel_percent: int = 0
+    deadline_ms: int = 0        # of every call; 0: all kinds
     tries: int = 6
     is_impatient: bool = False
     is_large: bool = False      # all requests, not one of four
+    is_single_trace: bool = False   # each request concerns one backend
+    is_far: bool = False        # the backends are behind a wire that can be cut (far_network.py)
     spans_max: int = 200
     compression: str = "gzip"
     memory_mib: int = 256
@@ -111,10 +114,26 @@ def make_restart_plan(seed, kind, restarts=20, pause_s=2.5):
     return plan
 
 
-def make_frozen_plan(seed, length_s=60):
-    """One of four backends stands still for a minute."""
-    plan = Plan(seed, rate=60, faults_s=length_s + 4, heal_s=12, kinds=("stop",))
-    plan.events = [Event(plan.warm_s + 2, "stop", 0, "", length_s)]
+def make_bystander_plan(seed, kind, detail="", before_s=30, length_s=60):
+    """One of four backends is in trouble for a minute; callers enough that none of the others' is missed meanwhile."""
+    plan = Plan(seed, rate=150, callers=400, faults_s=before_s + length_s, heal_s=12, is_single_trace=True,
+                spans_max=120, kinds=(kind,))
+    plan.events = [Event(plan.warm_s + before_s, kind, 0, detail, length_s)]
+    return plan
+
+
+def make_blackhole_plan(seed, length_s=10):
+    """The wire to one of four backends is cut below TCP, later that to another."""
+    plan = Plan(seed, rate=150, callers=400, faults_s=50, heal_s=12, is_single_trace=True, is_far=True, spans_max=120,
+                kinds=("cut",))
+    plan.events = [Event(plan.warm_s + 15, "cut", 0, "", length_s), Event(plan.warm_s + 33, "cut", 1, "", length_s)]
+    return plan
+
+
+def make_patient_blackhole_plan(seed, length_s=8):
+    """The same for few callers with long deadlines: no call is given up before TCP says that the path is dead."""
+    plan = Plan(seed, rate=60, callers=300, deadline_ms=10_000, faults_s=14, is_far=True, kinds=("cut",))
+    plan.events = [Event(plan.warm_s + 4, "cut", 0, "", length_s)]
     return plan
 
 
