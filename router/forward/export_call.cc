@@ -144,7 +144,9 @@ milliseconds ExportCall::NextPause(Shard& shard) {
 void ExportCall::Resend(Shard& shard) {
   const bool is_new_route = shard.routes->table != forwarder_.routes_->table;
   const bool has_successor = !shard.backend->is_usable() && forwarder_.routes_->has_fallback();
-  if (is_new_route || has_successor) {
+  if (shard.must_be_halved) {
+    forwarder_.RouteAnew(*this, shard, Forwarder::Cut::kHalves);
+  } else if (is_new_route || has_successor) {
     forwarder_.RouteAnew(*this, shard, Forwarder::Cut::kAsNeeded);
   } else if (shard.was_processed_maybe && !shard.backend->MayRetry()) {
     RetryOrFinish(shard);

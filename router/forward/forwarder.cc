@@ -179,6 +179,7 @@ void Forwarder::RouteAnew(ExportCall& call, Shard& shard, Cut cut) {
       call.Finish(shard);
       return;
     case Replacing::kNotNow:
+      shard.must_be_halved |= cut == Cut::kHalves;
       shard.outcome.kind = ShardOutcome::Kind::kTransient;
       call.PauseOrFinish(shard, call.NextPause(shard));
       return;

@@ -33,6 +33,7 @@ class Shard final : public Attempt {
 
   State state = State::kNew;
   bool was_processed_maybe = false;  // some attempt may have delivered it
+  bool must_be_halved = false;       // its backend wants it smaller, and it could not be cut yet
   milliseconds pause_max{0};         // bound of the last pause
   std::shared_ptr<const Routes> routes;
   Backend* backend = nullptr;  // in routes
