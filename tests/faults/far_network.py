@@ -1,8 +1,8 @@
 """Hosts behind a wire that can be cut below TCP: from then on whatever is sent to one of them vanishes, without a word.
 
 Two network namespaces: that of the caller, which must be one of its own (see enter()), and a far one, joined by a pair
-of veth devices. A wire is cut by a wrong entry in the table of neighbours: its frames go to nobody's address. Needs root,
-iproute2 and util-linux; namespaces and devices end with the processes in them.
+of veth devices. A wire is cut by a wrong entry in the table of neighbours: its frames go to nobody's address. Needs
+root, iproute2 and util-linux; namespaces and devices end with the processes in them.
 """
 import os
 import shutil
