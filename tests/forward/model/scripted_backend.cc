@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstddef>
 #include <map>
 #include <utility>
 
 namespace router {
-
-// Stands for what is on the wire.
-class ClientCall {};
 
 namespace {
 
@@ -20,12 +18,13 @@ struct Pending {
 };
 
 test::World* world = nullptr;
-ClientCall wire;
+alignas(Message) std::byte message[sizeof(Message)];
+Message* const on_wire = reinterpret_cast<Message*>(message);  // only ever compared with null
 std::map<const Backend*, std::vector<Pending>> pending;
 
 }  // namespace
 
-void Attempt::OnResponse(GrpcResponse&&) { assert(false); }
+void Message::OnResponse(GrpcResponse&&) { assert(false); }
 
 Backend::Backend(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOptions> options,
                  BackendEndpoint endpoint, BackendObserver& observer)
@@ -49,8 +48,8 @@ void Backend::Send(Attempt& attempt) {
   } else {
     const test::Fate fate = world->OnSend(*this, attempt);
     if (fate.is_sent) {
-      attempt.call_ = &wire;
-      ++in_flight_;
+      attempt.message_ = on_wire;
+      ++attempts_on_wire_;
     }
     const TimePoint due = fate.has_answer ? loop().Now() + fate.after : TimePoint::max();
     pending[this].push_back({&attempt, due, fate.result, true});
@@ -62,7 +61,7 @@ void Backend::Release(Attempt& attempt) {
   attempt.backend_ = nullptr;
   pending_bytes_ -= attempt.frame.size();
   if (attempt.is_retry) --retries_;
-  if (std::exchange(attempt.call_, nullptr) != nullptr) --in_flight_;
+  if (std::exchange(attempt.message_, nullptr) != nullptr) --attempts_on_wire_;
 }
 
 void Backend::Cancel(Attempt& attempt, AttemptOutcome) {
@@ -92,8 +91,6 @@ void Backend::Flush() {
   }
   if (!pending[this].empty()) loop().SetTimer(hold_timer_, loop().Now() + kTimerTick);
 }
-
-void Backend::SendWaiting() { MarkDirty(); }
 
 void Backend::OnConnectionReady() {}
 void Backend::OnConnectionDraining() {}
