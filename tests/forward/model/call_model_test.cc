@@ -71,6 +71,7 @@ class Schedule final : private World, private BackendObserver {
  public:
   Schedule(Common& common, unsigned seed)
       : random_(seed), common_(common), loop_(common.loop), codec_(common.codec) {
+    SeedRandomDevice(seed);
     SetWorld(this);
     for (std::size_t i = 0; i < kBackends; ++i) {
       endpoints_.push_back(
@@ -242,6 +243,7 @@ class Schedule final : private World, private BackendObserver {
       const bool must_wait = span.generation == generation_;
       EXPECT_TRUE(!must_wait || loop_.Now() >= span.not_before) << "GC-12";
       span.generation = generation_;
+      span.not_before = {};
     }
   }
 

@@ -28,7 +28,7 @@ void Message::OnResponse(GrpcResponse&&) { assert(false); }
 
 Backend::Backend(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOptions> options,
                  BackendEndpoint endpoint, BackendObserver& observer)
-    : Flushable(loop),
+    : Flushable(loop, Stage::kDecide),
       codec_(codec),
       options_(std::move(options)),
       endpoint_(std::move(endpoint)),
