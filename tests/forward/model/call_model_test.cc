@@ -24,7 +24,7 @@
 namespace router::test {
 namespace {
 
-constexpr int kSchedules = 20'000;
+constexpr int kSchedules = 12'000;
 constexpr std::size_t kBackends = 4;
 constexpr milliseconds kStep = kTimerTick;
 
