@@ -30,7 +30,7 @@ class Quota:
     def __init__(self, pid, share):
         root = pathlib.Path("/sys/fs/cgroup")
         is_v2 = (root / "cgroup.controllers").exists()
-        self.folder = (root if is_v2 else root / "cpu") / f"spanring-overload-{os.getpid()}"
+        self.folder = (root if is_v2 else root / "cpu") / f"spanring-bench-{pid}"
         try:
             self.folder.mkdir()
             quota = int(PERIOD_US * share)

@@ -13,8 +13,9 @@ import time
 
 PROXY_CORE = 0
 LOAD_CORE = 1
-# With --realtime: of the harness, which must look at clocks in time, of what is measured, of load and backends.
-HARNESS_PRIORITY, PROXY_PRIORITY, LOAD_PRIORITY = 30, 20, 10
+# With --realtime: of the harness, which must look at clocks in time, of what is measured, of the generator, which has
+# a plan to keep, of the backends.
+HARNESS_PRIORITY, PROXY_PRIORITY, LOAD_PRIORITY, SINK_PRIORITY = 30, 20, 15, 10
 START_DEADLINE_S = 20
 STOP_DEADLINE_S = 20
 
@@ -127,7 +128,7 @@ class Sink(Process):
     def __init__(self, binaries, directory, hosts, verify=False, extra=(), realtime=False):
         command = [binaries / "sink", "--hosts", ",".join(hosts), *extra]
         super().__init__(f"sink-{len(hosts)}", command + (["--verify"] if verify else []), directory, LOAD_CORE,
-                         LOAD_PRIORITY if realtime else None)
+                         SINK_PRIORITY if realtime else None)
         line = wait_until(lambda: self.log.read_text() if "\n" in self.log.read_text() else None,
                           "the sink to listen")
         self.port, self.control_port = map(int, line.split()[1:3])

@@ -155,17 +155,21 @@ class Collector(Proxy):
                          setting, port, rig.realtime)
 
 
+def spanring_config(path, backends, setting, certificates=None, more=""):
+    """Writes one; the ports of clients and of metrics. more: further keys of the block `spanring`, in flow style."""
+    port, metrics_port = free_port(), free_port()
+    own = SPANRING_MORE.format(health_port=free_port(), metrics_port=metrics_port, workers=setting.workers,
+                               more=f", {more}" if more else "")
+    path.write_text(otel_config(port, backends, setting, certificates, "", own))
+    return port, metrics_port
+
+
 class Spanring(Proxy):
     def __init__(self, binary, directory, backends, setting, certificates=None, more="", realtime=False,
                  name="spanring"):
-        """more: further keys of the block `spanring`, in flow style."""
         self.binary = binary
-        self.metrics_port, self.health_port = free_port(), free_port()
-        port = free_port()
         self.config = pathlib.Path(directory) / "spanring.yaml"
-        own = SPANRING_MORE.format(health_port=self.health_port, metrics_port=self.metrics_port,
-                                   workers=setting.workers, more=f", {more}" if more else "")
-        self.config.write_text(otel_config(port, backends, setting, certificates, "", own))
+        port, self.metrics_port = spanring_config(self.config, backends, setting, certificates, more)
         super().__init__(name, [binary, "--config", self.config], directory, setting, port, realtime)
 
 

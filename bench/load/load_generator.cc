@@ -26,6 +26,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kWaitMaxSeconds = 0.1;
+
 volatile sig_atomic_t stop_requested = 0;
 
 struct LoadOptions {
@@ -122,10 +124,12 @@ class LoadGenerator {
   }
 
   // Until nothing more may be issued and everything is answered, or the drain time is over.
-  void Run(const Gate& gate) {
+  void Run(const Gate& gate, const LoadResults& results) {
     double drain_end = 0;
     std::size_t turn = 0;
     for (;;) {
+      const bool was_due = gate.SecondsToNext() <= 0;
+      const std::uint64_t issued_before = results.issued;
       // Beginning with another one each time, so that at a low rate they take turns.
       for (std::size_t i = 0; i < connections_.size(); ++i) Push((turn + i) % connections_.size());
       ++turn;
@@ -133,7 +137,10 @@ class LoadGenerator {
       if (finished && drain_end == 0) drain_end = gate.Elapsed() + options_.drain_seconds;
       if (finished && !Any(&ClientConnection::in_flight)) return;
       if (finished && gate.Elapsed() > drain_end) return;
-      Wait(finished ? 0 : gate.SecondsToNext());
+      // What has been due all the time and was not issued has no room: only answers help.
+      const bool is_stuck = was_due && results.issued == issued_before;
+      const bool has_plan = options_.rate > 0 && !finished && !is_stuck;
+      Wait(has_plan ? std::max(0.0, gate.SecondsToNext()) : kWaitMaxSeconds);
     }
   }
 
@@ -173,10 +180,8 @@ class LoadGenerator {
   void Wait(double seconds_to_next) {
     constexpr int kEventsMax = 256;
     constexpr long kSecondNs = 1'000'000'000;
-    constexpr double kWaitMaxSeconds = 0.1;
     epoll_event events[kEventsMax];
-    const double seconds =
-        seconds_to_next > 0 ? std::min(seconds_to_next, kWaitMaxSeconds) : kWaitMaxSeconds;
+    const double seconds = std::min(seconds_to_next, kWaitMaxSeconds);
     const timespec timeout{.tv_sec = 0, .tv_nsec = static_cast<long>(seconds * kSecondNs)};
     const int count = epoll_pwait2(epoll_, events, kEventsMax, &timeout, nullptr);
     for (int i = 0; i < count; ++i) {
@@ -292,7 +297,7 @@ int Main(int argc, char** argv) {
     std::perror("load_generator: connect");
     return 2;
   }
-  generator.Run(gate);
+  generator.Run(gate, results);
   Print(results, gate.Elapsed(), generator.unanswered(), generator.source());
   return results.ok == results.issued && results.errors.empty() ? 0 : 1;
 }
