@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""./dev bench: compares spanring with its peers, or with another build of itself.
+"""Measures spanring beside its peers, or beside another build of itself.
 
-    bench/run.py BIN_DIR [--quick] [--shape NAME …] [--against SPANRING] [--realtime] …
+  ./dev bench                     everything; writes bench/results/DATE-COMMIT.{md,json,svg}
+  ./dev bench --quick             the shapes that matter most, short windows
+  ./dev bench --shape 100         one shape, printed only; --peers nginx for fewer peers
+  ./dev bench --against SPANRING  the built spanring and another one in turn, printed only
+  ./dev bench --only costs        one of the other parts, printed only
 
-BIN_DIR holds spanring, load_generator and sink of a release build. Writes bench/results/DATE-COMMIT.{md,json} and
-prints the same table; --shape and --against print only. Exit code 0: everything was measured and no span was lost;
-1: not so.
+Exit code 0: everything was measured and no span was lost; 1: not so. bench/README.md says how and what it means.
 """
 import argparse
 import datetime
@@ -24,6 +26,7 @@ import report  # noqa: E402
 import rounds  # noqa: E402
 import shapes  # noqa: E402
 import soak  # noqa: E402
+import suite  # noqa: E402
 from processes import Rig, take_realtime_priority  # noqa: E402
 
 PEERS = tuple(proxies.TITLES)
@@ -53,26 +56,43 @@ def write(stem, text, data):
     print(f"written to bench/results/{stem}.md and .json")
 
 
-def compare(arguments, rig, stem, heading):
-    """The shapes: all, the quick ones, or those named."""
-    chosen = shapes.by_name(arguments.shape) if arguments.shape else tuple(
-        shape for shape in shapes.SHAPES if shape.is_quick or not arguments.quick)
+def print_shapes(arguments, rig, heading):
+    """The shapes that were named."""
+    chosen = shapes.by_name(arguments.shape)
     machine = report.machine()
     results = rounds.run(rig, chosen, arguments.peers, arguments.rounds, arguments.seconds, say)
-    reaches = report.reach_rows(results, chosen)
-    parts = [f"# CPU time per span, {heading}",
-             f"{machine}. `./dev bench {' '.join(sys.argv[2:])}`: {arguments.rounds} rounds, windows of "
-             f"{arguments.seconds} s. How: bench/README.md.",
-             report.shapes_table(results, chosen), report.notes(results)]
-    if any(measured != "–" for _, _, measured, _ in reaches):
-        parts.append(report.reach_table(reaches))
-    text = "\n\n".join(part for part in parts if part) + "\n"
-    if arguments.shape or rig.against:
-        print(text)
-    else:
-        write(stem, text, {"heading": heading, "machine": machine, "arguments": sys.argv[2:],
-                           "shapes": report.results_json(results)})
-    return not any(name in ("spanring", "against") for _, name, _ in results.failures())
+    reaches = [row for row in report.reach_rows(results, chosen) if row[3] is not None]
+    parts = ["", f"{machine}. {heading}: {arguments.rounds} rounds, windows of {arguments.seconds} s.",
+             report.shapes_table(results, chosen), report.notes(results), report.reach_table(reaches) if reaches else ""]
+    print("\n\n".join(part for part in parts if part))
+    return not own_failures(results)
+
+
+def own_failures(results):
+    return [failure for failure in results.failures() if failure[1] not in PEERS]
+
+
+def print_section(name, arguments, rig):
+    data = suite.run_section(name, rig, arguments, say)
+    section = suite.SECTIONS[name]
+    print(section.text(data))
+    if rows := section.reach(data):
+        print("\n" + report.reach_table(rows))
+    if name == "profile":
+        print("\n" + section.details(data))
+    return True
+
+
+def run_suite(arguments, rig, stem, heading):
+    command = f"./dev bench {' '.join(sys.argv[2:])}".strip()
+    data = suite.run(rig, arguments, heading, command, say)
+    written = suite.write(data, stem)
+    print(suite.markdown(data))
+    print(f"written to {written}")
+    if arguments.docs:
+        suite.write_docs(data)
+        print("written to docs/performance.md and docs/performance.svg")
+    return not own_failures(suite.results_of(data)) and not data["failures"]
 
 
 def run_soak(binaries, stem, heading, spans):
@@ -94,14 +114,20 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="few shapes, 3 short rounds; at most 3 minutes")
     parser.add_argument("--shape", action="append", default=[], metavar="NAME",
                         help=f"only this one, again for more: {', '.join(shape.name for shape in shapes.SHAPES)}")
+    parser.add_argument("--only", choices=tuple(suite.SECTIONS), help="only this part")
+    parser.add_argument("--profile", dest="profile_shapes", nargs="*", metavar="SHAPE",
+                        help=f"only where the CPU time goes (perf), in these shapes ({', '.join(suite.PROFILE_SHAPES)})")
     parser.add_argument("--against", type=pathlib.Path, metavar="SPANRING",
                         help="another spanring, in turn with the built one; without peers unless --peers names them")
     parser.add_argument("--peers", type=lambda text: tuple(filter(None, text.split(","))), metavar="A,B",
                         help=f"of {', '.join(PEERS)}; an empty list for none")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of a window")
+    parser.add_argument("--overload-seconds", type=float, default=60, help="of memory at twice the load, 0 for none")
     parser.add_argument("--realtime", action="store_true",
                         help="keep other programs off the cores while measuring (root; see bench/README.md)")
+    parser.add_argument("--docs", action="store_true", help="also write the figures into docs/performance.md")
+    parser.add_argument("--docs-from", type=pathlib.Path, metavar="JSON", help="measure nothing, write those of a run")
     parser.add_argument("--soak", action="store_true", help="only the soak")
     parser.add_argument("--soak-spans", type=int, default=10_000_000)
     parser.add_argument("--overload", action="store_true", help="only 2 and 4 times what a slow router can take (root)")
@@ -114,6 +140,8 @@ def parse():
         parser.error(f"no peer {', '.join(sorted(unknown))}; there are: {', '.join(PEERS)}")
     if arguments.against and not os.access(arguments.against, os.X_OK):
         parser.error(f"--against: {arguments.against} is not a program")
+    if arguments.profile_shapes is not None:
+        arguments.only = "profile"
     quick = arguments.quick or arguments.against
     arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
     arguments.seconds = arguments.seconds or (1.0 if quick else 2.0)
@@ -122,6 +150,9 @@ def parse():
 
 def main():
     arguments = parse()
+    if arguments.docs_from:
+        suite.write_docs(json.loads(arguments.docs_from.read_text()))
+        return 0
     binaries = arguments.bin_dir.resolve()
     missing = [name for name in ("load_generator", "sink", "spanring") if not (binaries / name).exists()]
     if missing:
@@ -135,15 +166,23 @@ def main():
             return 0 if run_soak(binaries, stem, heading, arguments.soak_spans) else 1
         if arguments.overload:
             return 0 if run_overload(binaries, stem, heading) else 1
-        needs_collector = any(peer.startswith("collector") for peer in arguments.peers)
-        rig = Rig(binaries, collector() if needs_collector else None,
-                  arguments.against.resolve() if arguments.against else None, arguments.realtime)
-        if arguments.realtime:
-            take_realtime_priority()
-        return 0 if compare(arguments, rig, stem, heading) else 1
+        return 0 if measure(arguments, binaries, stem, heading) else 1
     except RuntimeError as error:
         print(f"bench: no figure: {error}", file=sys.stderr)
         return 1
+
+
+def measure(arguments, binaries, stem, heading):
+    needs_collector = arguments.only in (None, "latency") and any("collector" in peer for peer in arguments.peers)
+    rig = Rig(binaries, collector() if needs_collector else None,
+              arguments.against.resolve() if arguments.against else None, arguments.realtime)
+    if arguments.realtime:
+        take_realtime_priority()
+    if arguments.only:
+        return print_section(arguments.only, arguments, rig)
+    if arguments.shape:
+        return print_shapes(arguments, rig, heading)
+    return run_suite(arguments, rig, stem, heading)
 
 
 if __name__ == "__main__":

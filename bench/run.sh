@@ -1,3 +1,3 @@
 #!/bin/sh
-# bench/run.sh BIN_DIR [--quick] [--soak] [--soak-spans N]: the entry point of ./dev bench.
-exec python3 "$(dirname "$0")/run.py" "$@"
+# bench/run.sh BIN_DIR [arguments]: the entry point of ./dev bench. run.py --help lists them.
+exec python3 -B "$(dirname "$0")/run.py" "$@"

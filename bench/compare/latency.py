@@ -15,7 +15,7 @@ LOAD = ("--spans", SHAPE.spans, "--connections", 4, "--in-flight", 200, "--pool"
 WARM_UP_S = 0.5
 CAPACITY_S = 1.5
 RATE_MIN = 0.9
-PEERS = ("nginx", "haproxy", "collector")
+PEERS = ("nginx", "collector")
 P50_REACH_US, P99_REACH_US = 300, 1000
 
 

@@ -19,12 +19,13 @@ def rss_mib(proxy):
     return round(proxy.memory_kib() / 1024, 1)
 
 
-def run(rig, seconds, overload_seconds, report):
+def run(rig, seconds, after_seconds, overload_seconds, report):
+    """after_seconds: how long to wait for memory to be given back at most, 0: not at all."""
     with backends(rig) as (directory, sink):
         proxy = proxies.Spanring(rig.binaries / "spanring", folder(directory, "memory"), sink.backends,
                                  shapes.Setting(), realtime=rig.realtime)
         try:
-            data = peak_and_after(rig, proxy, seconds)
+            data = peak_and_after(rig, proxy, seconds, after_seconds)
         finally:
             proxy.close()
         report(f"memory: {data}")
@@ -37,17 +38,19 @@ def run(rig, seconds, overload_seconds, report):
         return data
 
 
-def peak_and_after(rig, proxy, seconds):
+def peak_and_after(rig, proxy, seconds, after_seconds):
     time.sleep(SETTLE_S)
     idle = rss_mib(proxy)
     result = Load(rig.binaries, proxy.port, [*HEAVY, "--seconds", seconds], rig.realtime).result(seconds + 60)
     if set(result["errors"]) - {"grpc 14"} or result["unanswered"]:  # more than it can take may be refused
         raise RuntimeError(f"memory: unanswered {result['unanswered']}, errors {result['errors']}")
-    end, began = time.monotonic() + AFTER_S, time.monotonic()
-    while rss_mib(proxy) > AFTER_FACTOR_MAX * idle and time.monotonic() < end:
-        time.sleep(SAMPLE_S)
-    return {"idle_mib": idle, "peak_mib": round(proxy.memory_kib("VmHWM") / 1024, 1), "after_mib": rss_mib(proxy),
-            "after_s": round(time.monotonic() - began, 1), "load": " ".join(map(str, HEAVY))}
+    data = {"idle_mib": idle, "peak_mib": round(proxy.memory_kib("VmHWM") / 1024, 1), "load": " ".join(map(str, HEAVY))}
+    if after_seconds:
+        began = time.monotonic()
+        while rss_mib(proxy) > AFTER_FACTOR_MAX * idle and time.monotonic() < began + after_seconds:
+            time.sleep(SAMPLE_S)
+        data |= {"after_mib": rss_mib(proxy), "after_s": round(time.monotonic() - began, 1)}
+    return data
 
 
 def under_overload(rig, directory, sink, seconds):
@@ -77,10 +80,11 @@ def under_overload(rig, directory, sink, seconds):
 
 
 def text(data):
-    parts = ["## Memory",
-             f"At rest {data['idle_mib']} MiB resident; at most {data['peak_mib']} MiB under `{data['load']}`; "
-             f"{data['after_s']} s after the last answer {data['after_mib']} MiB, "
-             f"{data['after_mib'] / data['idle_mib']:.2f} x the rest."]
+    said = f"At rest {data['idle_mib']} MiB resident; at most {data['peak_mib']} MiB under `{data['load']}`"
+    if "after_mib" in data:
+        said += (f"; {data['after_s']} s after the last answer {data['after_mib']} MiB, "
+                 f"{data['after_mib'] / data['idle_mib']:.2f} x the rest")
+    parts = ["## Memory", said + "."]
     over = data.get("overload", {})
     if "failure" in over:
         parts.append(f"* No figure: overload: {over['failure']}")
@@ -93,10 +97,11 @@ def text(data):
 
 
 def reach(data):
-    after = data["after_mib"] / data["idle_mib"]
-    rows = [("RSS at rest, MiB", f"≤ {IDLE_REACH_MIB}", f"{data['idle_mib']}", data["idle_mib"] <= IDLE_REACH_MIB),
-            (f"RSS within {AFTER_S} s after the peak ({data['peak_mib']} MiB) ÷ at rest", f"≤ {AFTER_FACTOR_MAX}",
-             f"{after:.2f} after {data['after_s']} s", after <= AFTER_FACTOR_MAX)]
+    rows = [("RSS at rest, MiB", f"≤ {IDLE_REACH_MIB}", f"{data['idle_mib']}", data["idle_mib"] <= IDLE_REACH_MIB)]
+    if "after_mib" in data:
+        after = data["after_mib"] / data["idle_mib"]
+        rows.append((f"RSS within {AFTER_S} s after the peak ({data['peak_mib']} MiB) ÷ at rest",
+                     f"≤ {AFTER_FACTOR_MAX}", f"{after:.2f} after {data['after_s']} s", after <= AFTER_FACTOR_MAX))
     over = data.get("overload", {})
     if "max_mib" in over:
         growth = over["last_third_max_mib"] / over["middle_third_max_mib"]

@@ -172,8 +172,10 @@ class Ratio:
         return Ratio(statistics.median(values), min(values), max(values)) if values else None
 
     def __str__(self):
-        digits = 3 if self.median < 0.2 else 2
-        return f"{self.median:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
+        """Small ones as fractions: 1/25 says more than 0.040."""
+        if self.median >= 0.2:
+            return f"{self.median:.2f} ({self.low:.2f}–{self.high:.2f})"
+        return f"1/{1 / self.median:.1f} (1/{1 / self.low:.1f}–1/{1 / self.high:.1f})"
 
 
 def median(windows, field):
