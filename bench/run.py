@@ -91,7 +91,7 @@ def run_suite(arguments, rig, stem, heading):
     print(f"written to {written}")
     if arguments.docs:
         suite.write_docs(data)
-        print("written to docs/performance.md and docs/performance.svg")
+        print("written to docs/performance.md, docs/performance.svg and README.md")
     return not own_failures(suite.results_of(data)) and not data["failures"]
 
 
@@ -126,7 +126,7 @@ def parse():
     parser.add_argument("--overload-seconds", type=float, default=60, help="of memory at twice the load, 0 for none")
     parser.add_argument("--realtime", action="store_true",
                         help="keep other programs off the cores while measuring (root; see bench/README.md)")
-    parser.add_argument("--docs", action="store_true", help="also write the figures into docs/performance.md")
+    parser.add_argument("--docs", action="store_true", help="also write the figures into docs/performance.md, the picture into README.md")
     parser.add_argument("--docs-from", type=pathlib.Path, metavar="JSON", help="measure nothing, write those of a run")
     parser.add_argument("--soak", action="store_true", help="only the soak")
     parser.add_argument("--soak-spans", type=int, default=10_000_000)

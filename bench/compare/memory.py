@@ -4,7 +4,7 @@ import time
 import overload
 import proxies
 import shapes
-from processes import Load
+from processes import Load, put_before_others
 from sections import backends, folder
 
 SETTLE_S = 2
@@ -59,6 +59,8 @@ def under_overload(rig, directory, sink, seconds):
                              shapes.Setting(), more=f"memory: {{limit: {overload.BUDGET_MIB}MiB}}")
     quota = None
     try:
+        if rig.realtime:
+            put_before_others(proxy.pid)
         quota = overload.Quota(proxy.pid, overload.QUOTA)
         peak = overload.measure(rig.binaries, proxy, overload.PEAK)["ok"] / overload.WINDOW_S
         load = Load(rig.binaries, proxy.port, [*overload.OVER, *overload.REQUESTS, "--seconds", seconds,

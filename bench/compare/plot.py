@@ -25,12 +25,12 @@ def panel(results, shape, top):
         return [], 0
     largest = max(value for _, value in rows)
     room = WIDTH - 2 * MARGIN - LABEL_WIDTH - VALUE_WIDTH
-    own = dict(rows).get("spanring")
     elements = [text(MARGIN, top + 14, shape.title, 13, "bold")]
     for index, (name, value) in enumerate(rows):
         y = top + PANEL_HEAD + index * (BAR + GAP)
         title = "spanring" if name == "spanring" else proxies.TITLES[name].replace("`", "")
-        times = f", x {value / own:.1f}" if own and name != "spanring" else ""
+        ratio = results.ratio(shape.name, name) if name != "spanring" else None
+        times = f", x {1 / ratio.median:.1f}" if ratio else ""
         elements += [
             text(MARGIN + LABEL_WIDTH - 8, y + BAR - 3, title, 12, "bold" if name == "spanring" else "normal", "end"),
             f'<rect x="{MARGIN + LABEL_WIDTH}" y="{y}" width="{max(1, room * value / largest):.1f}" height="{BAR}" '

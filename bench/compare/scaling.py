@@ -8,7 +8,7 @@ import os
 import proxies
 import shapes
 from overload import Quota
-from processes import Load
+from processes import Load, put_before_others
 from sections import Spread, backends, folder
 
 SHARE = 0.2
@@ -27,11 +27,14 @@ def run(rig, rounds, seconds, report):
                 running[workers] = proxies.Spanring(rig.binaries / "spanring", folder(directory, f"workers{workers}"),
                                                     sink.backends, shapes.Setting(workers=workers))
                 opened.append(running[workers])
+                if rig.realtime:
+                    put_before_others(running[workers].pid)
                 if scarce:
                     opened.append(Quota(running[workers].pid, SHARE * workers))
             for number in range(rounds):
                 for workers in (1, 2) if number % 2 == 0 else (2, 1):
-                    result = Load(rig.binaries, running[workers].port, [*LOAD, "--seconds", seconds]).result(seconds + 60)
+                    result = Load(rig.binaries, running[workers].port, [*LOAD, "--seconds", seconds],
+                                  rig.realtime).result(seconds + 60)
                     if result["errors"] or result["unanswered"]:
                         raise RuntimeError(f"errors {result['errors']}")
                     data["requests_per_s"][str(workers)].append(result["ok"] / result["seconds"])

@@ -14,8 +14,10 @@ import shapes
 import shares
 
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "results"
-DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "performance.md"
-PICTURE = DOCUMENT.parent / "performance.svg"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "performance.md"
+PICTURE = ROOT / "docs" / "performance.svg"
+README = ROOT / "README.md"
 SECTIONS = {"latency": latency, "memory": memory, "scaling": scaling, "costs": costs, "micro": micro,
             "profile": shares}
 QUICK_SECTIONS = ("latency", "memory", "micro")
@@ -99,24 +101,28 @@ def write(data, stem):
 
 
 def write_docs(data):
-    """Fills in docs/performance.md, between its marks, and the picture beside it."""
+    """Fills in docs/performance.md and README.md, between their marks, and draws the picture that both show."""
     results = results_of(data)
+    alternative = "CPU time per span of spanring, nginx, haproxy and a Collector"
     fill = {"reach": f"{method(data)}\n\n{report.reach_table(reach_rows(data))}",
-            "shapes": "\n\n".join(filter(None, [report.shapes_table(results, shapes_of(data)), report.notes(results)]))}
+            "shapes": "\n\n".join(filter(None, [f"![{alternative}](performance.svg)",
+                                                report.shapes_table(results, shapes_of(data)),
+                                                report.notes(results)]))}
     for name, section in SECTIONS.items():
         # The document has headings of its own.
         fill[name] = section.text(data[name]).split("\n\n", 1)[1] if name in data else "Not measured in this run."
-    text = DOCUMENT.read_text()
-    for name, content in fill.items():
-        text = replace(text, name, content)
-    DOCUMENT.write_text(text)
+    write_between(DOCUMENT, fill)
+    write_between(README, {"picture": f"![{alternative}](docs/performance.svg)"})
     PICTURE.write_text(picture(data))
 
 
-def replace(text, name, content):
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    before, found, rest = text.partition(begin)
-    _, closed, behind = rest.partition(end)
-    if not found or not closed:
-        raise RuntimeError(f"{DOCUMENT} has no {begin} … {end}")
-    return f"{before}{begin}\n\n{content}\n\n{end}{behind}"
+def write_between(path, fill):
+    text = path.read_text()
+    for name, content in fill.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        before, found, rest = text.partition(begin)
+        _, closed, behind = rest.partition(end)
+        if not found or not closed:
+            raise RuntimeError(f"{path} has no {begin} … {end}")
+        text = f"{before}{begin}\n\n{content}\n\n{end}{behind}"
+    path.write_text(text)
