@@ -21,6 +21,7 @@ import pod_security
 import values_table
 from manifests import CHART, ROOT, canonical, load_strict
 
+EXAMPLES = ROOT / "examples" / "kubernetes"
 GOLDEN = ROOT / "tests" / "helm" / "golden"
 KUBE_VERSION = "1.33.0"
 SCHEMAS = "1.30"  # the newest that kubectl-validate v0.0.4 brings
@@ -38,7 +39,9 @@ class Judge:
         self.spanring = Path(options.bin_dir) / "spanring"
         self.work = Path(options.work)
         self.update = bool(os.environ.get("SPANRING_UPDATE_GOLDEN"))
-        self.names = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
+        self.files = {path.name.removesuffix("-values.yaml"): path for path in (CHART / "ci").glob("*-values.yaml")}
+        self.files["quick-start"] = EXAMPLES / "values.yaml"
+        self.names = sorted(self.files)
         self.rendered = {}  # name -> documents, by Helm 4
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
@@ -54,7 +57,7 @@ class Judge:
                          KUBE_VERSION, "--values", values)
 
     def values(self, name):
-        return CHART / "ci" / f"{name}-values.yaml"
+        return self.files[name]
 
     def each(self, function, items):
         """function(item) -> list of faults, two at a time, in order."""
@@ -136,6 +139,7 @@ class Judge:
         folder.mkdir()
         for name, documents in self.rendered.items():
             (folder / f"{name}.yaml").write_text(yaml.safe_dump_all(documents))
+        shutil.copy(EXAMPLES / "collectors.yaml", folder)
         result = self.validate(folder)
         count = sum(len(documents) for documents in self.rendered.values())
         output = result.stdout + result.stderr
@@ -145,7 +149,8 @@ class Judge:
 
     def security(self):
         faults, pods = [], 0
-        for name, documents in self.rendered.items():
+        example = {"collectors": load_strict((EXAMPLES / "collectors.yaml").read_text())}
+        for name, documents in {**self.rendered, **example}.items():
             found = set()
             for document in documents:
                 pods += pod_security.pod_spec(document) is not None
