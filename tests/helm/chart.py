@@ -264,12 +264,15 @@ class Judge:
         return f"{len(queries)} queries parse and use metrics of docs/operations.md", faults
 
     def live(self):
-        """The dashboard's queries against a real Prometheus; the only step that starts processes."""
-        answers, rules = live.run(self.spanring.parent, self.work / "live")
+        """The dashboard's queries against a real Prometheus, and the command of the test pod against a real router."""
+        (pod,) = [document for document in self.rendered["default"] if document["kind"] == "Pod"]
+        arguments = pod["spec"]["containers"][0]["args"]
+        answers, rules, probes = live.run(self.spanring.parent, self.work / "live", arguments)
         shown = sum(1 for series in answers.values() if series)
         (self.work / "answers.json").write_text(json.dumps(answers))
-        return f"{shown} of {len(answers)} queries have data in a real Prometheus, {len(rules)} rules evaluated", \
-            live.faults(answers, rules)
+        return f"{shown} of {len(answers)} queries have data in a real Prometheus, {len(rules)} rules evaluated; the " \
+            "command of helm test tells a router that works from one without backends", \
+            live.faults(answers, rules) + live.probe_faults(probes)
 
     def documents(self):
         if self.update:
@@ -293,7 +296,7 @@ def runbook_faults(rules):
 
 STEPS = ("judges", "lint", "render", "kubernetes", "security", "configuration", "refused", "notes", "alerts",
          "dashboards", "documents", "live")
-NEED_RENDERED = {"kubernetes", "security", "configuration", "alerts"}
+NEED_RENDERED = {"kubernetes", "security", "configuration", "alerts", "live"}
 
 
 def main():

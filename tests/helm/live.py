@@ -5,6 +5,7 @@ trouble have something to show too. `run()` gives the answer of every query; `sh
 """
 
 import json
+import subprocess
 import sys
 import time
 import urllib.error
@@ -98,6 +99,15 @@ class Rig:
         wait_until(lambda: accepts(port), f"Prometheus; {process.log}")
         return port
 
+    def probe(self, arguments):
+        """Runs the test pod's command line against router a; its exit code, and what it said."""
+        here = {"--endpoint": f"127.0.0.1:{self.routers[0]['grpc']}",
+                "--readyz": f"http://127.0.0.1:{self.routers[0]['health']}/readyz"}
+        changed = [f"{name}={here[name]}" if (name := argument.split("=")[0]) in here else argument
+                   for argument in arguments]
+        result = subprocess.run([self.bin_dir / "spanring", *changed], capture_output=True, text=True, timeout=60)
+        return result.returncode, result.stdout + result.stderr
+
     def load(self):
         began = time.monotonic()
         loads = [self.start(f"load-{index}", [
@@ -121,8 +131,9 @@ class Rig:
             process.close()
 
 
-def run(bin_dir, folder):
-    """Query name -> list of (labels, [(time, value)]), and the rules as Prometheus evaluated them."""
+def run(bin_dir, folder, probe_arguments):
+    """Query name -> list of (labels, [(time, value)]); the rules as Prometheus evaluated them; what the test pod's
+    command said when all was well and when no backend was left, as (exit code, text)."""
     folder.mkdir(parents=True)
     rig = Rig(bin_dir, folder)
     try:
@@ -135,9 +146,19 @@ def run(bin_dir, folder):
             answers[name] = [(series["metric"], [(float(at) - began, float(value)) for at, value in series["values"]])
                              for series in result]
         rules = [rule for group in ask(rig.prometheus, "rules")["groups"] for rule in group["rules"]]
-        return answers, rules
+        probes = [rig.probe(probe_arguments)]
+        for backend in rig.backends.values():
+            backend.close()
+        probes.append(rig.probe(probe_arguments))
+        return answers, rules, probes
     finally:
         rig.close()
+
+
+def probe_faults(probes):
+    (well, said_well), (ill, said_ill) = probes
+    found = [] if well == 0 else [f"helm test's command, all well: exit {well}: {said_well}"]
+    return found + ([] if ill == 1 else [f"helm test's command, no backend: exit {ill}: {said_ill}"])
 
 
 def faults(answers, rules):
