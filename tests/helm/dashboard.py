@@ -17,7 +17,9 @@ def queries(values=None):
     found = {}
     for panel in document["panels"]:
         for target in panel.get("targets", []):
-            found[f"{panel['title']} {target['refId']}"] = target["expr"]
+            name = f"{panel['title']} {target['refId']}"
+            assert name not in found, f"two panels are called {panel['title']}"
+            found[name] = target["expr"]
     for annotation in document["annotations"]["list"]:
         found[f"annotation {annotation['name']}"] = annotation["expr"]
     return {name: substituted(query, values or VARIABLES) for name, query in found.items()}
