@@ -23,6 +23,8 @@ UNITS = {"bytes": "B", "Bps": "B/s", "ms": "ms", "s": "s", "reqps": "/s", "ops":
 def shown(value, unit):
     if unit == "percentunit":
         return f"{value * 100:.1f} %"
+    if unit == "ms" and value >= 1000:
+        value, unit = value / 1000, "s"
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
             return f"{value / limit:.3g} {letter}{UNITS.get(unit, '')}".strip()
@@ -53,7 +55,7 @@ def draw_stat(panel, series, x, y, width, height):
     unit = panel["fieldConfig"]["defaults"]["unit"]
     values = [shown(points[-1][1], unit) + (f" {name}" if name != "value" else "") for name, points in series]
     yield text(x + width / 2, y + height / 2 + 14, " · ".join(values) or "no data",
-               20 if len(values) < 2 else 14, "#2a7d46", "middle", "bold")
+               20 if len(values) < 2 else 11, "#2a7d46", "middle", "bold")
 
 
 def stacked(series):
