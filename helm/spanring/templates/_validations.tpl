@@ -24,6 +24,9 @@
 {{- if not .Values.image.repository -}}
 {{- fail "image.repository: empty; set it to where you pushed the image" -}}
 {{- end -}}
+{{- if regexMatch "opentelemetry-collector|otelcol" .Values.image.repository -}}
+{{- fail (printf "image.repository: %s is a Collector's image; set it to where you pushed that of spanring" .Values.image.repository) -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "spanring.refuseScale" -}}
