@@ -12,6 +12,14 @@
 {{- .Values.backends.service.namespace | default (include "spanring.namespace" .) -}}
 {{- end -}}
 
+{{/* With k8s routers know addresses only: the name that certificates are for is the one that DNS would have used. */}}
+{{- define "spanring.backendsTlsName" -}}
+{{- $service := include "spanring.backendsServiceName" . -}}
+{{- if and $service (eq .Values.backends.resolver "k8s") -}}
+{{- printf "%s.%s.svc.%s" $service (include "spanring.backendsNamespace" .) .Values.backends.clusterDomain -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The resolver block that follows from `backends`; empty when they are not named there. */}}
 {{- define "spanring.backendsResolver" -}}
 {{- $service := include "spanring.backendsServiceName" . -}}

@@ -52,7 +52,7 @@ is filled in and what is there stays.
 {{- $fill := dict "insecure" false -}}
 {{- if $client.caSecret }}{{ $_ := set $fill "ca_file" "/tls/client-ca/ca.crt" }}{{ end -}}
 {{- if $client.existingSecret }}{{ $_ := set $fill "cert_file" "/tls/client/tls.crt" }}{{ $_ := set $fill "key_file" "/tls/client/tls.key" }}{{ end -}}
-{{- if $client.serverName }}{{ $_ := set $fill "server_name_override" $client.serverName }}{{ end -}}
+{{- with $client.serverName | default (include "spanring.backendsTlsName" $root) }}{{ $_ := set $fill "server_name_override" . }}{{ end -}}
 {{- $_ := set $otlp "tls" (mergeOverwrite $fill $tls) -}}
 {{- else if empty $tls -}}
 {{- $_ := set $otlp "tls" (dict "insecure" true) -}}
