@@ -27,7 +27,7 @@ namespace router {
 
 // What one resolver has done so far. Written on the control thread.
 struct ResolverStats {
-  std::string type = "dns";                          // label `resolver`: dns or static
+  std::string type = "dns";                          // label `resolver`: dns, static or k8s
   std::map<std::string, std::uint64_t> resolutions;  // by outcome; "success" is one
   std::uint64_t updates = 0;                         // times the set of backends changed
   std::uint64_t tcp_answers = 0;                     // attempts that fell back to TCP

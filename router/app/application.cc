@@ -260,7 +260,8 @@ void Application::Apply(const Config& config) {
     updater_->SetRingOptions(ToRingOptions(config_.ring),
                              discovery_->NameFor(config_.ring.algorithm));
   }
-  if (config_.resolver != former.resolver || config_.dns != former.dns) {
+  if (config_.resolver != former.resolver || config_.dns != former.dns ||
+      config_.kubernetes != former.kubernetes) {
     discovery_->Stop();
     auto discovery = NewDiscovery();
     discovery->TakeOverFrom(*discovery_);

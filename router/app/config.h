@@ -118,6 +118,25 @@ struct Config {
     bool operator==(const DnsResolver&) const = default;
   };
 
+  // The ready endpoints of a Kubernetes Service.
+  struct KubernetesResolver {
+    std::string service;
+    std::string service_namespace = {};     // empty: that of this pod
+    std::vector<std::uint16_t> ports = {};  // a backend for each; empty: 4317, which is then no
+                                            // part of the name that the Collector's rings hash
+    Milliseconds timeout{60'000};
+    bool return_hostnames = false;
+    bool operator==(const KubernetesResolver&) const = default;
+  };
+
+  // `spanring.kubernetes`: how the API server is reached; the defaults are those of every pod.
+  struct Kubernetes {
+    Address api_server;  // empty host: what the variables KUBERNETES_SERVICE_… say
+    std::string token_file = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+    std::string ca_file = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+    bool operator==(const Kubernetes&) const = default;
+  };
+
   // `spanring.dns`: how DNS is asked.
   struct Dns {
     std::vector<Address> servers;  // addresses, not names; empty: /etc/resolv.conf
@@ -186,7 +205,7 @@ struct Config {
 
   Receiver receiver;
   Exporter exporter;
-  std::variant<StaticResolver, DnsResolver> resolver;
+  std::variant<StaticResolver, DnsResolver, KubernetesResolver> resolver;
   Health health;
   Metrics metrics;
   LogLevel log_level = LogLevel::kInfo;
@@ -197,6 +216,7 @@ struct Config {
   std::size_t memory_limit_bytes = 0;  // 0: from the cgroup limit or RAM
   Ring ring;
   Dns dns;
+  Kubernetes kubernetes;
   Request request;
   Backend backend;
   AuthRotation auth_rotation;

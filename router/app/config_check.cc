@@ -153,7 +153,7 @@ bool IsSection(ValueType type) {
 bool IsList(ValueType type) {
   return type == ValueType::kSectionList || type == ValueType::kStringList ||
          type == ValueType::kCompressionList || type == ValueType::kTargetList ||
-         type == ValueType::kServerList;
+         type == ValueType::kServerList || type == ValueType::kPortList;
 }
 
 // One walk; holds what every step of it needs.
@@ -319,6 +319,11 @@ Result<void> CheckItems(const ConfigKey& key, const YamlNode& node) {
     }
     if (key.type == ValueType::kStringList) {
       continue;
+    }
+    if (key.type == ValueType::kPortList) {
+      const Result<std::int64_t> port = ParseInteger(item->text);
+      if (port && *port >= 1 && *port <= 65535) continue;
+      return Failure(ShownValue(*item) + ": expected a port from 1 to 65535");
     }
     const bool is_server = key.type == ValueType::kServerList;
     const Result<Config::Address> address = ParseAddress(item->text, is_server ? 53 : 4317);

@@ -104,6 +104,8 @@ std::string_view NameOf(ValueType type) {
     case ValueType::kTargetList:
     case ValueType::kServerList:
       return "list of addresses";
+    case ValueType::kPortList:
+      return "list of ports";
     case ValueType::kHeaders:
       return "map of strings";
     case ValueType::kAny:

@@ -295,8 +295,20 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .Default("1s")
         .Within(10, kMinute)
         .OrZero(),
-    Later("exporters.loadbalancing.resolver.k8s",
-          "the Kubernetes resolver; use dns with a headless service"),
+    Key("exporters.loadbalancing.resolver.k8s", kSection,
+        "The ready endpoints of a Kubernetes Service, from its EndpointSlices."),
+    Key("exporters.loadbalancing.resolver.k8s.service", kString,
+        "The Service, `name` or `name.namespace`; without a namespace, that of this pod."),
+    Key("exporters.loadbalancing.resolver.k8s.ports", kPortList,
+        "The ports of every endpoint, a backend for each; 4317 when absent."),
+    Key("exporters.loadbalancing.resolver.k8s.timeout", kDuration,
+        "How long listing may take, and a watch at most, which is renewed every 30 s anyhow.")
+        .Default("1m")
+        .Within(kSecond, kHour)
+        .OrZero(),
+    Key("exporters.loadbalancing.resolver.k8s.return_hostnames", kBoolean,
+        "Name backends `hostname.service.namespace`; for the headless Service of a StatefulSet.")
+        .Default("false"),
     Later("exporters.loadbalancing.resolver.aws_cloud_map", "AWS Cloud Map; use dns"),
     Key("processors", kComponents,
         "Only those in the traces pipeline matter, and only two of them are accepted there."),
@@ -460,6 +472,15 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         "Name servers, each `ip` or `ip:port`; those of /etc/resolv.conf when absent."),
     Key("spanring.dns.srv", kBoolean, "Look up SRV records and take ports from them.")
         .Default("false"),
+    Key("spanring.kubernetes", kSection, "How `resolver.k8s` reaches the API server."),
+    Key("spanring.kubernetes.api_server", kString,
+        "`https://host:port`; when absent, what KUBERNETES_SERVICE_HOST and _PORT say in a pod."),
+    Key("spanring.kubernetes.token_file", kString,
+        "The token that is sent; read again for each request.")
+        .Default("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+    Key("spanring.kubernetes.ca_file", kString,
+        "The authorities that may sign the API server's certificate; read again for each request.")
+        .Default("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"),
     Key("spanring.request", kSection, "Bounds of one client request."),
     Key("spanring.request.spans_max", kInteger, "Spans in it; more are refused for good.")
         .Default("1000000")

@@ -28,6 +28,7 @@ enum class ValueType {
   kCompressionList,  // names of compressions; "" for none
   kTargetList,       // host or host:port
   kServerList,       // ip or ip:port
+  kPortList,         // integers from 1 to 65535
   kHeaders,          // a map of header names to secret values
   kAny,              // not looked into
 };

@@ -12,6 +12,7 @@
 #include "router/app/config_headers.h"
 #include "router/app/config_http.h"
 #include "router/app/config_in_force.h"
+#include "router/app/config_kubernetes.h"
 #include "router/app/config_pipeline.h"
 #include "router/app/config_tls.h"
 #include "router/app/config_values.h"
@@ -115,7 +116,7 @@ void ReadResolver(const YamlEntry& exporter, const std::string& shown, Config& c
   const std::string key = shown + ".resolver";
   const std::size_t count = resolver == nullptr ? 0 : resolver->entries.size();
   if (count == 0) {
-    log.Refuse(line, key, "no resolvers specified for the exporter", "add static: or dns:");
+    log.Refuse(line, key, "no resolvers specified for the exporter", "add static:, dns: or k8s:");
   } else if (count > 1) {
     log.Refuse(line, key, "only one resolver should be specified");
   }
@@ -124,6 +125,9 @@ void ReadResolver(const YamlEntry& exporter, const std::string& shown, Config& c
   }
   if (const YamlEntry* entry = FindEntry(resolver, "dns")) {
     config.resolver = ReadDns(*entry, key, log);
+  }
+  if (const YamlEntry* entry = FindEntry(resolver, "k8s")) {
+    config.resolver = ReadKubernetesResolver(*entry, key + ".k8s", log);
   }
 }
 
@@ -255,6 +259,7 @@ void ReadOwn(const YamlNode& root, Config& config, FaultLog& log) {
       config.dns.servers.push_back(*std::move(address));
     }
   }
+  ReadKubernetes(FindValue(own, "kubernetes"), config.kubernetes, log);
   Read(own, "request.spans_max", config.request.spans_max);
   Read(own, "request.timeout_max", config.request.timeout_max);
   Read(own, "request.default_timeout", config.request.default_timeout);

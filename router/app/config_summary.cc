@@ -32,6 +32,13 @@ std::string TextOf(const Config::DnsResolver& resolver) {
          FormatGoDuration(resolver.interval);
 }
 
+std::string TextOf(const Config::KubernetesResolver& resolver) {
+  std::string text = "k8s service " + resolver.service;
+  if (!resolver.service_namespace.empty()) text += "." + resolver.service_namespace;
+  for (const std::uint16_t port : resolver.ports) text += ":" + std::to_string(port);
+  return text;
+}
+
 }  // namespace
 
 std::string_view LogLevelName(Config::LogLevel level) {

@@ -1,7 +1,10 @@
 #include "router/app/discovery.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
+
+#include "router/app/kubernetes_access.h"
 
 namespace router {
 namespace {
@@ -40,6 +43,11 @@ resolver::StaticHost ToStaticHost(const Config::StaticHost& host) {
           .port = host.address.port};
 }
 
+std::string_view TypeOf(const decltype(Config::resolver)& resolver) {
+  if (std::holds_alternative<Config::DnsResolver>(resolver)) return "dns";
+  return std::holds_alternative<Config::KubernetesResolver>(resolver) ? "k8s" : "static";
+}
+
 }  // namespace
 
 Discovery::Discovery(boost::asio::io_context& control, const Config& config, ResolverStats& stats,
@@ -48,18 +56,27 @@ Discovery::Discovery(boost::asio::io_context& control, const Config& config, Res
       stats_(stats),
       on_endpoints_(std::move(on_endpoints)),
       on_attempt_(std::move(on_attempt)) {
-  resolver::Listener& self = *this;
-  resolver::DnsOptions options = AskingOptions(config);
-  const auto* dns = std::get_if<Config::DnsResolver>(&config.resolver);
-  const std::string type = dns != nullptr ? "dns" : "static";
+  const std::string_view type = TypeOf(config.resolver);
   if (stats_.type != type) stats_ = {};  // counters of another label
   stats_.type = type;
-  if (dns != nullptr) {
+  MakeResolver(control, config);
+}
+
+void Discovery::MakeResolver(boost::asio::io_context& control, const Config& config) {
+  resolver::Listener& self = *this;
+  resolver::DnsOptions options = AskingOptions(config);
+  if (const auto* dns = std::get_if<Config::DnsResolver>(&config.resolver)) {
     options.hostname = hostname_ = dns->hostname;
     if (dns->has_port) options.port = dns->port;
     options.interval = dns->interval;
     options.timeout = dns->timeout;
     dns_ = std::make_unique<resolver::DnsResolver>(control, std::move(options), self);
+  } else if (std::holds_alternative<Config::KubernetesResolver>(config.resolver)) {
+    resolver::KubernetesOptions kubernetes = ToKubernetesOptions(config);
+    kubernetes.server.dns = std::move(options);
+    are_names_hosts_ = kubernetes.return_hostnames;
+    kubernetes_ =
+        std::make_unique<resolver::KubernetesResolver>(control, std::move(kubernetes), self);
   } else {
     for (const auto& host : std::get<Config::StaticResolver>(config.resolver).hosts) {
       hosts_.push_back(ToStaticHost(host));
@@ -70,9 +87,17 @@ Discovery::Discovery(boost::asio::io_context& control, const Config& config, Res
 
 Discovery::~Discovery() { Stop(); }
 
-void Discovery::Start() { dns_ ? dns_->Start() : static_->Start(); }
+void Discovery::Start() {
+  if (dns_) dns_->Start();
+  if (static_) static_->Start();
+  if (kubernetes_) kubernetes_->Start();
+}
 
-void Discovery::Stop() { dns_ ? dns_->Stop() : static_->Stop(); }
+void Discovery::Stop() {
+  if (dns_) dns_->Stop();
+  if (static_) static_->Stop();
+  if (kubernetes_) kubernetes_->Stop();
+}
 
 void Discovery::OnEndpoints(const resolver::EndpointSet& endpoints) {
   ++stats_.updates;
@@ -101,6 +126,7 @@ std::string Discovery::ServerName(const resolver::Endpoint& endpoint) const {
     return name;
   };
   if (!hostname_.empty()) return without_dot(hostname_);
+  if (are_names_hosts_) return endpoint.name.substr(0, endpoint.name.rfind(':'));
   const auto found = std::find_if(hosts_.begin(), hosts_.end(),
                                   [&](const auto& host) { return host.name == endpoint.name; });
   return found == hosts_.end() ? endpoint.address.address().to_string() : without_dot(found->host);

@@ -12,6 +12,7 @@
 
 #include "resolver/dns_resolver.h"
 #include "resolver/endpoint.h"
+#include "resolver/kubernetes_resolver.h"
 #include "resolver/listener.h"
 #include "resolver/static_resolver.h"
 #include "router/admin/telemetry.h"
@@ -48,6 +49,8 @@ class Discovery final : private resolver::Listener {
   void OnEndpoints(const resolver::EndpointSet& endpoints) override;
   void OnResolution(const resolver::ResolutionReport& report) override;
 
+  // Of the three below, the one that the configuration names.
+  void MakeResolver(boost::asio::io_context& control, const Config& config);
   std::string ServerName(const resolver::Endpoint& endpoint) const;
   std::vector<BackendEndpoint> Known() const;
 
@@ -58,10 +61,12 @@ class Discovery final : private resolver::Listener {
   resolver::EndpointSet known_;              // the last that was told
   std::string hostname_;                     // of DNS; empty: a static list
   std::vector<resolver::StaticHost> hosts_;  // of a static list
+  bool are_names_hosts_ = false;             // a name is "host:port", of Kubernetes
   LogLimiter log_limiter_;
   resolver::Outcome last_logged_ = resolver::Outcome::kSuccess;
   std::unique_ptr<resolver::DnsResolver> dns_;
   std::unique_ptr<resolver::StaticResolver> static_;
+  std::unique_ptr<resolver::KubernetesResolver> kubernetes_;
 };
 
 }  // namespace router

@@ -128,7 +128,8 @@ TEST_F(CommandLineTest, UnusableArgumentsAreExplained) {
 // Scenario: every example file, the smallest of the documentation among them.
 // Guarantees: valid as they are, exit code 0.
 TEST_F(CommandLineTest, ValidateTakesTheExamples) {
-  for (const char* name : {"minimal.yaml", "static.yaml", "tls.yaml", "full.yaml"}) {
+  for (const char* name :
+       {"minimal.yaml", "static.yaml", "tls.yaml", "kubernetes.yaml", "full.yaml"}) {
     const std::string path = std::string(SPANRING_SOURCE_DIR "/examples/") + name;
     const Ended ended = Run({"validate", "--config", path});
     EXPECT_EQ(ended.exit_code, 0) << ended.output;

@@ -206,6 +206,37 @@ TEST(ConfigFaultsTest, ResolverMustBeComplete) {
               HasSubstr("expected a name without a port"));
 }
 
+// Scenario: Kubernetes resolvers without a service, with names that Kubernetes could not have,
+// ports that are none, and an API server without TLS. Guarantees: each is a fault with its key, and
+// says what to write.
+TEST(ConfigFaultsTest, KubernetesResolverIsChecked) {
+  const auto faults_of = [](const std::string& keys, const std::string& own = "") {
+    return FaultsOf(
+        "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, "
+        "resolver: {k8s: {" +
+        keys + "}}}}\n" + own);
+  };
+  EXPECT_THAT(faults_of(""), HasSubstr("resolver.k8s.service: no service specified to resolve the "
+                                       "backends (write service: name.namespace)"));
+  EXPECT_THAT(faults_of("service: a/b"), HasSubstr("expected the name of a Service"));
+  EXPECT_THAT(faults_of("service: a..svc.x"), HasSubstr("expected a namespace after the dot"));
+  EXPECT_THAT(faults_of("service: a.b.c"), HasSubstr("expected svc after the namespace"));
+  EXPECT_THAT(faults_of("service: a.b.svc"), HasSubstr("expected the domain of the cluster"));
+  EXPECT_THAT(faults_of("service: a, ports: [4317, 0]"),
+              HasSubstr("resolver.k8s.ports: 0: expected a port from 1 to 65535"));
+  EXPECT_THAT(faults_of("service: a, ports: [otlp]"), HasSubstr("otlp: expected a port"));
+  EXPECT_THAT(faults_of("service: a, timeout: 10ms"), HasSubstr("must be from 1s to 1h"));
+  const auto with_server = [&](const std::string& url) {
+    return faults_of("service: a", "spanring: {kubernetes: {api_server: \"" + url + "\"}}\n");
+  };
+  EXPECT_THAT(with_server("http://127.0.0.1:8001"),
+              HasSubstr("spanring.kubernetes.api_server: expected https://host:port"));
+  EXPECT_THAT(with_server("https://"), HasSubstr("expected https://host:port"));
+  EXPECT_THAT(with_server("https://a:b"), HasSubstr("expected https://host:port"));
+  EXPECT_THAT(faults_of("service: a", "spanring: {kubernetes: {token_file: \"\"}}\n"),
+              HasSubstr("kubernetes.token_file: expected the path of a file"));
+}
+
 // Scenario: keys that another mechanism replaces, and the two processors that are known.
 // Guarantees: accepted, one warning for the whole block, which says what happens instead.
 TEST(ConfigFaultsTest, ReplacedKeysGiveOneWarningEach) {

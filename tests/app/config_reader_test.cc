@@ -55,7 +55,7 @@ TEST(ConfigReaderTest, MinimalFileTakesTheDefaultsOfTheCollector) {
 // Scenario: every file in examples/.
 // Guarantees: each is accepted without a warning, with no variable set.
 TEST(ConfigReaderTest, ExamplesAreAccepted) {
-  for (const char* name : {"minimal", "static", "full"}) {
+  for (const char* name : {"minimal", "static", "full", "kubernetes"}) {
     const ConfigReport report = ReadText(FileText(std::string("examples/") + name + ".yaml"));
     EXPECT_EQ(Texts(report.faults), "") << name;
     EXPECT_EQ(Texts(report.warnings), "") << name;
@@ -84,8 +84,9 @@ TEST(ConfigReaderTest, DefaultsOfTheKeyTableAreTheDefaultsOfConfig) {
   int checked = 0;
   for (const ConfigKey& key : AllConfigKeys()) {
     const bool is_in_text = key.path.ends_with("tls.insecure") || key.path.ends_with("dns.port");
-    const bool needs_others = key.path.starts_with("receivers.otlp.protocols.") &&
-                              key.path.find(".tls.") != std::string_view::npos;
+    const bool needs_others = (key.path.starts_with("receivers.otlp.protocols.") &&
+                               key.path.find(".tls.") != std::string_view::npos) ||
+                              key.path.starts_with("exporters.loadbalancing.resolver.k8s.");
     if (key.default_text.empty() || is_in_text || needs_others) {
       continue;
     }
@@ -215,6 +216,35 @@ TEST(ConfigReaderTest, HealthAndMetricsCanBeSwitchedOff) {
       ReadText(WithKey("service.telemetry.metrics.level", "none")).config->metrics.is_enabled);
   EXPECT_FALSE(
       ReadText(WithKey("service.telemetry.metrics.readers", "[]")).config->metrics.is_enabled);
+}
+
+// Scenario: the Kubernetes resolver with a service alone, and with everything.
+// Guarantees: the Collector's defaults; each key arrives, and a whole domain name is understood.
+TEST(ConfigReaderTest, KubernetesResolverIsRead) {
+  const auto read = [](const std::string& keys, const std::string& own = "") {
+    const ConfigReport report =
+        ReadText("exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: "
+                 "{k8s: {" +
+                 keys + "}}}}\n" + own);
+    EXPECT_EQ(Texts(report.faults), "");
+    EXPECT_EQ(Texts(report.warnings), "");
+    return *report.config;
+  };
+  using Resolver = Config::KubernetesResolver;
+  EXPECT_EQ(std::get<Resolver>(read("service: sampler").resolver),
+            (Resolver{.service = "sampler", .timeout = 60s}));
+  const Config config = read(
+      "service: sampler.obs.svc.cluster.local, ports: [15317, 16317], timeout: 5s, "
+      "return_hostnames: true",
+      "spanring: {kubernetes: {api_server: \"https://[fd00::1]:6443\", token_file: /t, ca_file: "
+      "/c}}\n");
+  EXPECT_EQ(std::get<Resolver>(config.resolver),
+            (Resolver{"sampler", "obs", {15317, 16317}, 5s, true}));
+  EXPECT_EQ(config.kubernetes, (Config::Kubernetes{{"fd00::1", 6443}, "/t", "/c"}));
+  EXPECT_THAT(Summarize(config), HasSubstr(" -> k8s service sampler.obs:15317:16317, "));
+  EXPECT_EQ(read("service: s", "spanring: {kubernetes: {api_server: \"https://api.test\"}}\n")
+                .kubernetes.api_server,
+            (Config::Address{"api.test", 443}));
 }
 
 // Scenario: anchors, aliases and merge keys, with a key of its own that wins over the merged one.

@@ -75,9 +75,9 @@ std::string RunningRouter::ConfigText(const Options& options) const {
   };
   std::string hostnames;
   for (const std::string& backend : options.backends) hostnames += "\"" + backend + "\", ";
-  const std::string resolver = options.dns_resolver.empty()
-                                   ? "static: {hostnames: [" + hostnames + "]}"
-                                   : "dns: {" + options.dns_resolver + "}";
+  std::string resolver = "static: {hostnames: [" + hostnames + "]}";
+  if (!options.dns_resolver.empty()) resolver = "dns: {" + options.dns_resolver + "}";
+  if (!options.kubernetes_resolver.empty()) resolver = "k8s: {" + options.kubernetes_resolver + "}";
   const std::string grpc = options.has_grpc ? "grpc: {endpoint: \"" + local(otlp_port_) + "\"" +
                                                   more(options.grpc_settings) + "}, "
                                             : "";

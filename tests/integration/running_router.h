@@ -38,6 +38,7 @@ class RunningRouter {
   struct Options {
     std::vector<std::string> backends = {};  // "address:port", for the static resolver
     std::string dns_resolver = {};           // instead of it: the keys of resolver.dns
+    std::string kubernetes_resolver = {};    // instead of both: the keys of resolver.k8s
     std::string grpc_settings = {};  // more keys of receivers.otlp.protocols.grpc: "key: value, …"
     bool has_grpc = true;
     std::string http_settings = {};               // more keys of receivers.otlp.protocols.http
