@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,6 +76,9 @@ tl::expected<ApiCredentials, std::string> ReadApiCredentials(const ApiServer& se
     return tl::make_unexpected("the authority: " + server.ca_file +
                                ": holds no certificate in PEM");
   }
+  // As Go does: whatever is in the file is trusted, a certificate in the middle of a chain, too.
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(credentials.tls->native_handle()),
+                              X509_V_FLAG_PARTIAL_CHAIN);
   SSL_CTX_set_min_proto_version(credentials.tls->native_handle(), TLS1_2_VERSION);
   credentials.tls->set_verify_mode(boost::asio::ssl::verify_peer, error);
   return credentials;
