@@ -1,5 +1,6 @@
 #include "router/routing/membership.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -10,7 +11,21 @@ constexpr std::size_t kNoWorker = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
+void Membership::KeepLast(std::vector<BackendEndpoint>& endpoints) {
+  leaving_.clear();
+  const bool has_one = std::any_of(endpoints.begin(), endpoints.end(), [&](const auto& endpoint) {
+    return joined_.contains(endpoint.name);
+  });
+  if (!is_settled_ || endpoints.empty() || has_one) return;
+  for (const BackendEndpoint& endpoint : known_) {
+    if (!joined_.contains(endpoint.name)) continue;
+    leaving_.insert(endpoint.name);
+    endpoints.push_back(endpoint);
+  }
+}
+
 bool Membership::SetKnown(std::vector<BackendEndpoint> endpoints) {
+  KeepLast(endpoints);
   if (endpoints == known_) return false;
   std::set<std::string> names;
   for (const BackendEndpoint& endpoint : endpoints) names.insert(endpoint.name);
@@ -37,6 +52,12 @@ bool Membership::SetKnown(std::vector<BackendEndpoint> endpoints) {
 bool Membership::OnReady(std::size_t worker, const std::string& name) {
   if (!names_.contains(name)) return false;  // a late word about a member that was removed
   bool is_change = joined_.insert(name).second;
+  if (!leaving_.empty() && !leaving_.contains(name)) {
+    std::vector<BackendEndpoint> staying = known_;
+    std::erase_if(staying, [&](const auto& endpoint) { return leaving_.contains(endpoint.name); });
+    SetKnown(std::move(staying));
+    is_change = true;
+  }
   if (const auto found = down_.find(name); found != down_.end()) {
     found->second.erase(worker);
     found->second.erase(kNoWorker);

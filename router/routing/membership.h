@@ -6,7 +6,8 @@
 // that start at different times have the same ring. Whoever is named later joins when a worker has
 // connected to it for the first time. A backend leaves when discovery drops it, and only then. It
 // is down while a worker says so; it stays on the ring, and its traces fail over.
-// Thread safety: one thread.
+// When discovery drops all that are on the ring at once, they stay, and stay known, until one of
+// the others has connected: a ring that was settled is never empty. Thread safety: one thread.
 // Invariant: every joined name is known. Not settled: nobody has joined as far as others see.
 #pragma once
 
@@ -36,12 +37,15 @@ class Membership {
   bool is_down(const std::string& name) const { return down_.contains(name); }
 
  private:
+  // Adds to `endpoints` those on the ring, if it has none of them.
+  void KeepLast(std::vector<BackendEndpoint>& endpoints);
   bool Heard(const std::string& name);
   bool Settle();
 
   std::vector<BackendEndpoint> known_;
   std::set<std::string> names_;  // of known_
   std::set<std::string> joined_;
+  std::set<std::string> leaving_;  // joined ones that discovery has dropped, with all others
   std::set<std::string> first_;    // known since before it was settled
   std::set<std::string> unheard_;  // of these: neither connected nor failed yet
   std::map<std::string, std::set<std::size_t>>

@@ -123,9 +123,11 @@ TEST(MembershipTest, ReportsAboutTheUnknownAreIgnored) {
   EXPECT_FALSE(membership.OnReady(0, "x"));
   EXPECT_FALSE(membership.is_settled());
   EXPECT_TRUE(membership.OnReady(0, "a"));
+  membership.SetKnown({Named("a"), Named("b")});
+  EXPECT_TRUE(membership.OnReady(0, "b"));
   membership.SetKnown({Named("b")});
   EXPECT_FALSE(membership.OnReady(0, "a")) << "late";
-  EXPECT_TRUE(membership.Joined().empty());
+  EXPECT_EQ(JoinedNames(membership), Names{"b"});
 }
 
 // Scenario: the first set changes before everyone of it was heard: the silent one is dropped, a new
@@ -171,6 +173,40 @@ TEST(MembershipTest, EqualSetIsNoChange) {
   EXPECT_TRUE(membership.SetKnown({Named("a"), Named("b")}));
   EXPECT_FALSE(membership.SetKnown({Named("a"), Named("b")}));
   EXPECT_TRUE(membership.SetKnown({Named("a"), Named("b", 2)}));
+}
+
+// Scenario: discovery replaces all members at once, twice before any of the new ones connects.
+// Guarantees: the old ones stay on the ring, and known, until a new one has connected; then they
+// are gone at once.
+TEST(MembershipTest, OldMembersStayUntilANewOneHasConnected) {
+  Membership membership;
+  membership.SetKnown({Named("a"), Named("b")});
+  membership.OnReady(0, "a");
+  membership.OnReady(0, "b");
+  ASSERT_TRUE(membership.is_settled());
+  EXPECT_TRUE(membership.SetKnown({Named("c")}));
+  EXPECT_EQ(JoinedNames(membership), (Names{"a", "b"}));
+  EXPECT_TRUE(membership.SetKnown({Named("d"), Named("e")}));
+  EXPECT_EQ(JoinedNames(membership), (Names{"a", "b"}));
+  EXPECT_EQ(membership.known().size(), 4u);
+  EXPECT_FALSE(membership.OnReady(0, "c")) << "it was dropped again";
+  EXPECT_FALSE(membership.OnReady(1, "a"));
+  EXPECT_TRUE(membership.OnReady(0, "e"));
+  EXPECT_EQ(JoinedNames(membership), (Names{"e"}));
+  EXPECT_EQ(membership.known(), (std::vector{Named("d"), Named("e")}));
+}
+
+// Scenario: all are replaced, and one of the old ones is named again before a new one connects.
+// Guarantees: it is the ring, alone.
+TEST(MembershipTest, OldMemberThatIsNamedAgainIsTheRing) {
+  Membership membership;
+  membership.SetKnown({Named("a"), Named("b")});
+  membership.OnReady(0, "a");
+  membership.OnReady(0, "b");
+  membership.SetKnown({Named("c")});
+  EXPECT_TRUE(membership.SetKnown({Named("b"), Named("c")}));
+  EXPECT_EQ(JoinedNames(membership), (Names{"b"}));
+  EXPECT_EQ(membership.known().size(), 2u);
 }
 
 }  // namespace
