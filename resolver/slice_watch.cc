@@ -17,7 +17,7 @@ constexpr int kSlicesPerPage = 100;
 constexpr std::size_t kPageBytesMax = std::size_t{32} << 20;
 constexpr std::size_t kEventBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kRefusalBytesMax = 64 * 1024;
-constexpr int kFailedWatchesMax = 2;     // then the list is asked for anew
+constexpr int kFailedWatchesMax = 2;    // then the list is asked for anew
 constexpr milliseconds kWatchMin{500};  // one that ends sooner is not renewed at once
 
 constexpr unsigned kOk = 200;
