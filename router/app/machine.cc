@@ -83,7 +83,7 @@ std::size_t RaiseFileLimit() {
 
 void KeepFreedMemory() {
   constexpr int kMiB = 1024 * 1024;
-  ::mallopt(M_MMAP_THRESHOLD, 32 * kMiB);
+  ::mallopt(M_MMAP_THRESHOLD, 2 * kMiB);
   ::mallopt(M_TRIM_THRESHOLD, 256 * kMiB);
   ::mallopt(M_TOP_PAD, kMiB);
 }

@@ -9,7 +9,7 @@ namespace router {
 namespace {
 
 constexpr std::size_t kFastGrowth = 8;  // while small: few copies for the usual request
-constexpr std::size_t kFastGrowthMax = 1024 * 1024;
+constexpr std::size_t kFastGrowthMax = 512 * 1024;
 
 }  // namespace
 
@@ -33,11 +33,8 @@ Body& Body::operator=(Body&& other) noexcept {
 bool Body::Reserve(std::size_t capacity) {
   if (memory_ && capacity <= capacity_) return true;
   if (!account_->TryCharge(capacity - capacity_)) return false;
-  BufferCache& buffers = account_->buffers();
-  BufferCache::Memory grown = buffers.Take(kHeadroomBytes + capacity);
-  if (size_ > 0) std::memcpy(grown.get() + kHeadroomBytes, data(), size_);
-  if (memory_) buffers.Give(std::move(memory_), kHeadroomBytes + capacity_);
-  memory_ = std::move(grown);
+  const std::size_t used = memory_ ? kHeadroomBytes + size_ : 0;
+  account_->buffers().Grow(memory_, used, kHeadroomBytes + capacity);
   capacity_ = capacity;
   return true;
 }
@@ -71,7 +68,7 @@ void Body::SetSize(std::size_t size) {
 
 void Body::Reset() {
   if (capacity_ > 0) account_->Release(capacity_);
-  if (memory_) account_->buffers().Give(std::move(memory_), kHeadroomBytes + capacity_);
+  if (memory_) account_->buffers().Give(std::move(memory_));
   size_ = capacity_ = 0;
 }
 

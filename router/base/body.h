@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 
+#include "router/base/buffer.h"
 #include "router/base/memory_budget.h"
 
 namespace router {
@@ -58,7 +59,7 @@ class Body {
 
  private:
   MemoryAccount* account_;
-  std::unique_ptr<std::uint8_t[]> memory_;
+  Buffer memory_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
 };

@@ -1,6 +1,10 @@
 #include "router/base/buffer_cache.h"
 
+#include <malloc.h>
+
+#include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 namespace router {
@@ -14,25 +18,69 @@ BufferCache::SizeClass BufferCache::ClassOf(std::size_t bytes) {
   return {.index = (power - power_min) * kStepsPerDouble + steps, .bytes = base + steps * step};
 }
 
-BufferCache::Memory BufferCache::Take(std::size_t bytes) {
-  if (bytes < kBytesMin || bytes > kBytesMax) {
-    return std::make_unique_for_overwrite<std::uint8_t[]>(bytes);
-  }
+Buffer BufferCache::Take(std::size_t bytes) {
+  if (bytes < kBytesMin) return Allocate(bytes);
+  if (bytes > kBytesMax) return TakeMapped(bytes);
   const SizeClass size = ClassOf(bytes);
-  std::vector<Memory>& free = free_[size.index];
-  if (free.empty()) return std::make_unique_for_overwrite<std::uint8_t[]>(size.bytes);
-  Memory memory = std::move(free.back());
+  std::vector<Buffer>& free = free_[size.index];
+  if (free.empty()) return Allocate(size.bytes);
+  Buffer buffer = std::move(free.back());
   free.pop_back();
-  held_bytes_ -= size.bytes;
-  return memory;
+  held_bytes_ -= buffer.size();
+  return buffer;
 }
 
-void BufferCache::Give(Memory memory, std::size_t bytes) {
-  if (bytes < kBytesMin || bytes > kBytesMax) return;
-  const SizeClass size = ClassOf(bytes);
-  if (held_bytes_ + size.bytes > kHeldBytesMax) return;
-  held_bytes_ += size.bytes;
-  free_[size.index].push_back(std::move(memory));
+Buffer BufferCache::TakeMapped(std::size_t bytes) {
+  if (allocated_bytes_peak_ - allocated_bytes_ > kFreedBytesMax) {
+    ::malloc_trim(0);
+    allocated_bytes_peak_ = allocated_bytes_;
+  }
+  if (mapped_.empty()) return Buffer(bytes);
+  Buffer buffer = std::move(mapped_.back());
+  mapped_.pop_back();
+  held_mapped_bytes_ -= buffer.size();
+  if (buffer.size() < bytes) buffer.Resize(bytes);
+  return buffer;
 }
+
+void BufferCache::GiveMapped(Buffer buffer) {
+  if (held_mapped_bytes_ + std::min(buffer.size(), kHeldMappedBytesEach) > kHeldMappedBytesMax) {
+    return;
+  }
+  if (buffer.size() > kHeldMappedBytesEach) buffer.Resize(kHeldMappedBytesEach);
+  held_mapped_bytes_ += buffer.size();
+  mapped_.push_back(std::move(buffer));
+}
+
+void BufferCache::Give(Buffer buffer) {
+  if (buffer.is_mapped()) {
+    GiveMapped(std::move(buffer));
+  } else if (buffer.size() < kBytesMin || held_bytes_ + buffer.size() > kHeldBytesMax) {
+    Free(std::move(buffer));
+  } else {
+    held_bytes_ += buffer.size();
+    free_[ClassOf(buffer.size()).index].push_back(std::move(buffer));
+  }
+}
+
+void BufferCache::Grow(Buffer& buffer, std::size_t used, std::size_t bytes) {
+  if (buffer.size() >= bytes) return;
+  if (buffer.is_mapped()) {
+    buffer.Resize(bytes);
+    return;
+  }
+  Buffer grown = Take(bytes);
+  if (used > 0) std::memcpy(grown.get(), buffer.get(), used);
+  if (buffer) Give(std::move(buffer));
+  buffer = std::move(grown);
+}
+
+Buffer BufferCache::Allocate(std::size_t bytes) {
+  allocated_bytes_ += bytes;
+  allocated_bytes_peak_ = std::max(allocated_bytes_peak_, allocated_bytes_);
+  return Buffer(bytes);
+}
+
+void BufferCache::Free(Buffer buffer) { allocated_bytes_ -= buffer.size(); }
 
 }  // namespace router

@@ -1,8 +1,9 @@
 // BoundedOutput: a Body that is being inflated into, up to an exact number of bytes.
 //
 // Thread safety: its worker only. Lives for one message.
-// Invariants: the body's capacity never exceeds size_max, and while it grows old and new copy
-// together hold at most 1.2 times size_max. No growth before there is a byte that needs it.
+// Invariants: the body's capacity never exceeds size_max. No growth before there is a byte that
+// needs it; then it doubles, and from 1 MiB on no copy is made (Buffer), so that at most size_max
+// is resident.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,6 @@ namespace router {
 enum class InflateProgress : std::uint8_t {
   kMore,
   kDone,
-  kGrow,  // start again with all the room there may be
   kMalformed,
   kTruncated,
   kTooLarge,    // more than size_max bytes
@@ -33,15 +33,15 @@ class BoundedOutput {
   BoundedOutput(const BoundedOutput&) = delete;
   BoundedOutput& operator=(const BoundedOutput&) = delete;
 
-  // Forgets what was written and reserves `capacity`, at most size_max. False: the budget is full.
-  [[nodiscard]] bool Restart(std::size_t capacity);
+  // Before anything is written: room for `capacity`, at most size_max. False: the budget is full.
+  [[nodiscard]] bool Reserve(std::size_t capacity) { return body_.Reserve(capacity); }
 
   // Where to write next; never empty. A spare byte when the capacity is used up, so that exactly
   // full passes and growth has a reason.
   std::span<std::uint8_t> Room();
-  // The first `written` bytes of the last Room() are valid: kMore, kTooLarge, kGrow or kNoMemory.
+  // The first `written` bytes of the last Room() are valid: kMore, kTooLarge or kNoMemory.
   InflateProgress Take(std::size_t written);
-  // Makes the next Room() at least `bytes` long: kMore, kTooLarge, kGrow or kNoMemory.
+  // Makes the next Room() at least `bytes` long: kMore, kTooLarge or kNoMemory.
   InflateProgress Prepare(std::size_t bytes);
 
   // Charges the decoder's own memory, `bytes` in all, until the message is over. False: the budget

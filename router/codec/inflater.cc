@@ -14,14 +14,10 @@ std::optional<InflateError> Inflater::Inflate(std::span<const std::uint8_t> in,
   const std::size_t size_max = std::min(limits.output_bytes_max, ratio_max);
 
   BoundedOutput output(out, size_max);
-  std::size_t capacity = std::min(SizeHint(in), size_max);
-  InflateProgress progress = InflateProgress::kGrow;
-  while (progress == InflateProgress::kGrow) {
-    // A reservation too large to be copied turned out too small: the hint spoke for a part only, or
-    // lied. Start again with all there may be; that happens once.
-    progress = output.Restart(capacity) ? InflateAll(in, output) : InflateProgress::kNoMemory;
-    capacity = size_max;
-  }
+  const std::size_t likely = std::min(SizeHint(in), kHintRatioMax * in.size());
+  const InflateProgress progress = output.Reserve(std::min(likely, size_max))
+                                       ? InflateAll(in, output)
+                                       : InflateProgress::kNoMemory;
   Forget();
   if (progress == InflateProgress::kDone) return std::nullopt;
   out.Reset();

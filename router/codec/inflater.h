@@ -3,14 +3,11 @@
 //
 // Inflating trusts nothing the sender says: output grows in bounded steps that are charged to the
 // memory budget, and stops at the first byte too many. A size that a header or trailer claims is
-// only a hint that costs a reservation within the limits. Members, frames and chunks that stand one
-// after the other are one message and count together. What costs much and yields nothing is not
-// waited for (WorkBound).
-// Thread safety: its worker only.
-// Invariants: the output's capacity never exceeds the limit, and while it grows old and new copy
-// together hold at most 1.2 times the limit.
-// Failure: a body handed to a call that fails comes back Reset(), its memory and charge given back.
-// Source: rules GS-02, GC-02, A-06, A-07.
+// only a hint: it is reserved as far as the input makes it likely. Members, frames and chunks that
+// stand one after the other are one message and count together. What costs much and yields nothing
+// is not waited for (WorkBound). Thread safety: its worker only. Invariants: the output's capacity
+// never exceeds the limit. Failure: a body handed to a call that fails comes back Reset(), its
+// memory and charge given back. Source: rules GS-02, GC-02, A-06, A-07.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +36,8 @@ class Inflater {
  public:
   static constexpr std::size_t kRatioMax = 200;
   static constexpr std::size_t kRatioFreeBytes = 4 * 1024 * 1024;
+  // Up to this ratio a claimed size is reserved at once; what has more grows into it.
+  static constexpr std::size_t kHintRatioMax = 32;
 
   virtual ~Inflater() = default;
   Inflater(const Inflater&) = delete;
@@ -54,7 +53,7 @@ class Inflater {
  private:
   // What the message itself says about its inflated size; 0 when it says nothing.
   virtual std::size_t SizeHint(std::span<const std::uint8_t> in) const = 0;
-  // All of `in`. May be called a second time for the same message (kGrow).
+  // All of `in`.
   virtual InflateProgress InflateAll(std::span<const std::uint8_t> in, BoundedOutput& output) = 0;
   // The message is over, however it ended: nothing may point into it any more.
   virtual void Forget() {}

@@ -71,8 +71,8 @@ const std::vector<Bomb>& Bombs() {
 
 class BombTest : public AbuseTest {
  protected:
-  // What `act` costs spanring, and in rise_kib_ by how much memory rises meanwhile: the least of
-  // three times, as others use the processors, and what the allocator kept is no rise.
+  // What `act` costs spanring: the least of three times, as others use the processors. And in
+  // rise_kib_ by how much memory rises meanwhile: the most of the three.
   template <typename Act>
   microseconds CpuOf(Act act) {
     microseconds least = microseconds::max();
@@ -82,7 +82,7 @@ class BombTest : public AbuseTest {
       const microseconds before = CpuTime(spanring_->pid());
       act();
       const std::uint64_t rise = PeakKib(spanring_->pid()) - resident;
-      rise_kib_ = i == 0 ? rise : std::min(rise_kib_, rise);
+      rise_kib_ = i == 0 ? rise : std::max(rise_kib_, rise);
       least = std::min(least, CpuTime(spanring_->pid()) - before);
     }
     return least;
@@ -92,7 +92,7 @@ class BombTest : public AbuseTest {
                 static_cast<double>(cpu.count()) / 1000, static_cast<double>(rise_kib_) / 1024);
     if (SPANRING_SANITIZED == 0) {
       EXPECT_LE(cpu.count(), cpu_max.count()) << what;
-      EXPECT_LE(rise_kib_, kRiseKibMax + 2 * 8 * 1024) << what;  // and the request, doubling
+      EXPECT_LE(rise_kib_, kRiseKibMax) << what;
     }
   }
   std::map<int, std::size_t> Post(const std::vector<std::string>& requests) {
@@ -112,9 +112,9 @@ class BombTest : public AbuseTest {
 // Scenario: requests that inflate to 1 GiB, or to 128 MiB, whole or in many members or frames, in
 // every compression of each face.
 // Guarantees: RESOURCE_EXHAUSTED and 413, within 150 ms of processor time each, and
-// memory rises by no more than the limit and a fifth, beside the largest request itself.
+// memory rises by no more than the limit and a fifth, with the request itself, in each case and
+// over all of them.
 TEST_F(BombTest, A06BombsAreRefusedByBothFaces) {
-  setting_.rise_kib_max = 3 * kRiseKibMax;  // of all, with what each worker's allocator keeps
   for (const Bomb& bomb : Bombs()) {
     const std::string name =
         std::string(bomb.what) + ", " + std::to_string(bomb.body.size() >> 10) + " KiB";
@@ -146,7 +146,6 @@ TEST_F(BombTest, A07OfNestedBombsOneLayerIsUnpacked) {
 // Guarantees: A-07: each costs at most a second of processor time, and is answered.
 TEST_F(BombTest, A07AMillionEmptyFramesTakeNoLongerThanASecond) {
   constexpr std::size_t kMillion = 1'000'000;
-  setting_.rise_kib_max = kRiseKibMax + 2 * 20 * 1024;  // 20 MB of input, whose buffer doubles
   const std::vector<Bomb> bombs = {
       {"gzip members", "gzip", Repeated(router::ZlibGzip(Body()), kMillion), true},
       {"zstd frames", "zstd", Repeated(router::ZstdPack(Body()), kMillion), true},
@@ -174,8 +173,8 @@ TEST_F(BombTest, A07AMillionEmptyFramesTakeNoLongerThanASecond) {
 class BombsAtOnceTest : public BombTest {
  protected:
   static constexpr std::uint64_t kBudgetKib = 256 * 1024;
-  // Decoders, the process itself, and what the allocator holds back: 14 to 76 MiB were seen.
-  static constexpr std::uint64_t kBesideKib = 128 * 1024;
+  // Decoders, the process itself, and what the allocator holds back.
+  static constexpr std::uint64_t kBesideKib = 64 * 1024;
   void SetUp() override {
     setting_.spanring_keys = ", memory: {limit: 256MiB}";
     setting_.rise_kib_max = kBudgetKib + kBesideKib;
@@ -185,8 +184,7 @@ class BombsAtOnceTest : public BombTest {
 };
 
 // Scenario: a memory budget of 256 MiB; a hundred bombs at once, over either face.
-// Guarantees: A-06: each is answered, none with success; memory stays within the budget and 128
-// MiB.
+// Guarantees: A-06: each is answered, none with success; memory stays within the budget and 64 MiB.
 TEST_F(BombsAtOnceTest, A06AHundredBombsStayWithinTheBudget) {
   constexpr std::size_t kCount = 100;
   const LoadResults of_grpc =

@@ -10,39 +10,65 @@
 namespace router {
 namespace {
 
+constexpr std::size_t kMiB = 1024 * 1024;
+
 // Scenario: a buffer is given back and one of nearly the same size is asked for.
 // Guarantees: the same memory comes again; what was held is no longer held.
 TEST(BufferCacheTest, GivesOutAgainWhatItTookBack) {
-  BufferCache cache;
-  auto memory = cache.Take(10'000);
-  const std::uint8_t* const address = memory.get();
-  cache.Give(std::move(memory), 10'000);
-  EXPECT_GE(cache.held_bytes(), 10'000U);
-  EXPECT_EQ(cache.Take(10'010).get(), address);
-  EXPECT_EQ(cache.held_bytes(), 0U);
+  for (const std::size_t bytes : {std::size_t{10'000}, 3 * kMiB}) {
+    BufferCache cache;
+    Buffer buffer = cache.Take(bytes);
+    const std::uint8_t* const address = buffer.get();
+    cache.Give(std::move(buffer));
+    EXPECT_GE(cache.held_bytes(), bytes);
+    EXPECT_EQ(cache.Take(bytes - 10).get(), address);
+    EXPECT_EQ(cache.held_bytes(), 0U);
+  }
 }
 
-// Scenario: sizes at the edges of what is kept: one byte below, the least, the greatest, one
-// beyond.
-// Guarantees: only those within are kept.
-TEST(BufferCacheTest, KeepsOnlySizesWithinItsBounds) {
+// Scenario: sizes at the edges of what is kept: one byte below, the least, the greatest that is
+// allocated, the least that is mapped.
+// Guarantees: only what is too small is not kept.
+TEST(BufferCacheTest, KeepsAllButSmallOnes) {
   for (const auto& [bytes, is_kept] :
        {std::pair{BufferCache::kBytesMin - 1, false}, std::pair{BufferCache::kBytesMin, true},
-        std::pair{BufferCache::kBytesMax, true}, std::pair{BufferCache::kBytesMax + 1, false}}) {
+        std::pair{BufferCache::kBytesMax, true}, std::pair{BufferCache::kBytesMax + 1, true}}) {
     BufferCache cache;
-    cache.Give(cache.Take(bytes), bytes);
+    cache.Give(cache.Take(bytes));
     EXPECT_EQ(cache.held_bytes() > 0, is_kept) << bytes;
   }
 }
 
-// Scenario: ten times the bound is given back.
-// Guarantees: no more than kHeldBytesMax is held.
+// Scenario: ten times the bound is given back, in buffers that are allocated, then in mapped ones.
+// Guarantees: no more than kHeldBytesMax is held, and of the mapped ones two, cut to their bound.
 TEST(BufferCacheTest, HoldsNoMoreThanItsBound) {
   BufferCache cache;
-  std::vector<BufferCache::Memory> all;
-  for (int i = 0; i < 40; ++i) all.push_back(cache.Take(BufferCache::kBytesMax));
-  for (auto& memory : all) cache.Give(std::move(memory), BufferCache::kBytesMax);
+  std::vector<Buffer> all;
+  for (int i = 0; i < 40; ++i) all.push_back(cache.Take(kMiB));
+  for (Buffer& buffer : all) cache.Give(std::move(buffer));
   EXPECT_EQ(cache.held_bytes(), BufferCache::kHeldBytesMax);
+  all.clear();
+  for (int i = 0; i < 3; ++i) all.push_back(cache.Take(16 * kMiB));
+  for (Buffer& buffer : all) cache.Give(std::move(buffer));
+  EXPECT_EQ(cache.held_bytes(), BufferCache::kHeldBytesMax + BufferCache::kHeldMappedBytesMax);
+}
+
+// Scenario: a buffer grows from 100 bytes to 32 MiB by doubling, three times.
+// Guarantees: its content stays; it is as large as asked for, also when it was kept in between.
+TEST(BufferCacheTest, GrowingKeepsTheContent) {
+  BufferCache cache;
+  for (int round = 0; round < 3; ++round) {
+    Buffer buffer = cache.Take(100);
+    std::memset(buffer.get(), round + 1, 100);
+    for (std::size_t bytes = 200; bytes <= 32 * kMiB; bytes *= 2) {
+      cache.Grow(buffer, bytes / 2, bytes);
+      ASSERT_GE(buffer.size(), bytes);
+      ASSERT_EQ(buffer.get()[0], round + 1);
+      ASSERT_EQ(buffer.get()[bytes / 2 - 1], round + 1);
+      std::memset(buffer.get() + bytes / 2, round + 1, bytes / 2);
+    }
+    cache.Give(std::move(buffer));
+  }
 }
 
 // Scenario: 20,000 seeded sizes are taken, written to the last byte, and given back in another
@@ -51,19 +77,20 @@ TEST(BufferCacheTest, HoldsNoMoreThanItsBound) {
 TEST(BufferCacheTest, EveryBufferIsLargeEnough) {
   std::mt19937 random(3);
   BufferCache cache;
-  std::vector<std::pair<BufferCache::Memory, std::size_t>> held;
+  std::vector<Buffer> held;
   for (int i = 0; i < 20'000; ++i) {
     if (held.size() < 20) {
-      const std::size_t bytes = 1 + random() % (std::size_t{1} << (10 + random() % 9));
-      held.emplace_back(cache.Take(bytes), bytes);
-      held.back().first[0] = held.back().first[bytes - 1] = 1;
+      const std::size_t bytes = 1 + random() % (std::size_t{1} << (10 + random() % 11));
+      held.push_back(cache.Take(bytes));
+      held.back().get()[0] = held.back().get()[bytes - 1] = 1;
     }
     if (random() % 2 == 0) {
       const std::size_t index = random() % held.size();
-      cache.Give(std::move(held[index].first), held[index].second);
-      held.erase(held.begin() + static_cast<std::ptrdiff_t>(index));
+      std::swap(held[index], held.back());
+      cache.Give(std::move(held.back()));
+      held.pop_back();
     }
-    ASSERT_LE(cache.held_bytes(), BufferCache::kHeldBytesMax);
+    ASSERT_LE(cache.held_bytes(), BufferCache::kHeldBytesMax + BufferCache::kHeldMappedBytesMax);
   }
 }
 
