@@ -63,8 +63,11 @@ class AbuseTest : public testing::Test {
 
   // What a test changes before AbuseTest::SetUp().
   struct Setting {
-    std::string http_keys;      // of `protocols.http`, each with a comma before it
-    std::string spanring_keys;  // of `spanring`, the same
+    std::string http_keys;                 // of `protocols.http`, each with a comma before it
+    std::string spanring_keys;             // of `spanring`, the same
+    std::string extension_keys;            // of `extensions`, the same
+    std::string extensions;                // of `service.extensions`, the same
+    std::vector<std::string> environment;  // of spanring, "NAME=value"
     std::uint64_t rise_kib_max = kRiseKibMax;
     bool may_refuse_client = false;  // for want of memory; nothing may be lost all the same
   };
@@ -143,8 +146,10 @@ class AbuseTest : public testing::Test {
         << "expected " << code << " x " << bodies.size() << ", got " << Describe(results);
   }
 
-  std::unique_ptr<Process> Start(std::vector<std::string> command) {
-    auto started = Process::Start({.command = std::move(command)});
+  std::unique_ptr<Process> Start(std::vector<std::string> command,
+                                 std::vector<std::string> environment = {}) {
+    auto started =
+        Process::Start({.command = std::move(command), .environment = std::move(environment)});
     EXPECT_TRUE(started.has_value()) << (started ? "" : started.error().message);
     return started ? std::move(*started) : nullptr;
   }
@@ -153,6 +158,7 @@ class AbuseTest : public testing::Test {
   std::uint16_t port_ = 0;
   std::uint16_t http_port_ = 0;
   std::string report_;
+  router::test::ScratchDirectory scratch_;
   std::unique_ptr<Process> spanring_;
 
  private:
@@ -193,15 +199,17 @@ class AbuseTest : public testing::Test {
             "    protocol: {otlp: {compression: none, tls: {insecure: true}}}\n"
             "    resolver: {static: {hostnames: [" +
             backends + "]}}\nextensions: {health_check: {endpoint: \"127.0.0.1:" +
-            std::to_string((*ports)[1]) +
-            "\"}}\nservice:\n  extensions: [health_check]\n"
+            std::to_string((*ports)[1]) + "\"}" + setting_.extension_keys +
+            "}\nservice:\n  extensions: [health_check" + setting_.extensions +
+            "]\n"
             "  pipelines: {traces: {receivers: [otlp], exporters: [loadbalancing]}}\n"
             "  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, "
             "port: " +
             std::to_string((*ports)[2]) + "}}}}]}}\nspanring: {connections_max: " +
             std::to_string(kCrowd + 100) + setting_.spanring_keys + "}\n");
     ASSERT_TRUE(config.has_value());
-    spanring_ = Start({Program("SPANRING_BINARY", SPANRING_BINARY), "--config", config->string()});
+    spanring_ = Start({Program("SPANRING_BINARY", SPANRING_BINARY), "--config", config->string()},
+                      setting_.environment);
     ASSERT_NE(spanring_, nullptr);
     const auto end = std::chrono::steady_clock::now() + kStartDeadline;
     for (;;) {
@@ -213,7 +221,6 @@ class AbuseTest : public testing::Test {
     }
   }
 
-  router::test::ScratchDirectory scratch_;
   std::uint16_t sink_port_ = 0;
   std::uint16_t control_port_ = 0;
   std::unique_ptr<Process> sink_;
