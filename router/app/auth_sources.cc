@@ -52,16 +52,6 @@ Result<std::string> HeaderValue(const Config::Auth& auth) {
   return auth.scheme.empty() ? token : auth.scheme + " " + token;
 }
 
-std::vector<TimePoint> EndsOf(const AuthPolicy& policy) {
-  std::vector<TimePoint> ends;
-  const auto add = [&](const auto& former) {
-    for (const auto& entry : former) ends.push_back(entry.until);
-  };
-  if (const auto* bearer = dynamic_cast<const BearerPolicy*>(&policy)) add(bearer->former());
-  if (const auto* basic = dynamic_cast<const BasicPolicy*>(&policy)) add(basic->former());
-  return ends;
-}
-
 }  // namespace
 
 // ---- receiver ----------------------------------------------------------------------------------
@@ -81,7 +71,7 @@ ReceiverAuth::Made ReceiverAuth::MakeBearer(const Config::Auth& auth, TimePoint 
   std::vector<BearerPolicy::Former> former;
   if (const auto* before = dynamic_cast<const BearerPolicy*>(policy_.get())) {
     if (before->tokens() == tokens && before->options() == options) return policy_;
-    former = before->WithoutEnded(now)->former();
+    former = before->former(now);
     for (const std::string& token : before->tokens()) {
       const bool is_good = std::find(tokens.begin(), tokens.end(), token) != tokens.end();
       if (!is_good && grace_ > milliseconds(0)) former.push_back({token, now + grace_});
@@ -99,7 +89,7 @@ ReceiverAuth::Made ReceiverAuth::MakeBasic(const Config::Auth& auth, TimePoint n
   if (const auto* before = dynamic_cast<const BasicPolicy*>(policy_.get())) {
     const bool is_same = *before->users() == **users;
     if (is_same && before->source() == source) return policy_;
-    former = before->WithoutEnded(now)->former();
+    former = before->former(now);
     if (!is_same && grace_ > milliseconds(0)) former.push_back({before->users(), now + grace_});
   }
   return std::make_shared<const BasicPolicy>(std::move(source), *std::move(users),
@@ -148,15 +138,9 @@ bool ReceiverAuth::Poll(TimePoint now) {
 
 // Whoever is remembered as let in by a former secret is forgotten with the policy.
 bool ReceiverAuth::DropEnded(TimePoint now) {
-  const std::vector<TimePoint> ends = EndsOf(*policy_);
-  if (std::none_of(ends.begin(), ends.end(), [now](TimePoint until) { return until <= now; })) {
-    return false;
-  }
-  if (const auto* bearer = dynamic_cast<const BearerPolicy*>(policy_.get())) {
-    policy_ = bearer->WithoutEnded(now);
-  } else if (const auto* basic = dynamic_cast<const BasicPolicy*>(policy_.get())) {
-    policy_ = basic->WithoutEnded(now);
-  }
+  auto rest = policy_->WithoutEnded(now);
+  if (rest == nullptr) return false;
+  policy_ = std::move(rest);
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "router/app/config_check.h"
 #include "router/app/config_headers.h"
 #include "router/app/config_view.h"
+#include "router/base/ascii_text.h"
 
 namespace router {
 namespace {

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "router/app/config_keys.h"
+#include "router/base/ascii_text.h"
 
 namespace router {
 namespace {
@@ -47,14 +48,6 @@ std::string_view FaultOf(std::string_view name, const YamlNode& value) {
 }
 
 }  // namespace
-
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
 
 bool IsHeaderName(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), IsNameCharacter);

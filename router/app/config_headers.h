@@ -12,7 +12,6 @@
 
 namespace router {
 
-std::string LowerCase(std::string_view text);
 // A lower-case name that gRPC and HTTP can carry.
 bool IsHeaderName(std::string_view name);
 

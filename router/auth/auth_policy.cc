@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "router/auth/digest.h"
+#include "router/base/ascii_text.h"
 #include "router/base/small_file.h"
 
 namespace router {
@@ -15,17 +16,10 @@ namespace {
 
 constexpr std::size_t kCredentialsBytesMax = 4096;
 
-bool HasPrefixIgnoringCase(std::string_view text, std::string_view prefix) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(),
-                    [&](char a, char b) { return lower(a) == lower(b); });
-}
-
 // What follows the scheme; nothing when it is another scheme.
 std::optional<std::string_view> AfterScheme(std::string_view value, std::string_view scheme) {
   if (scheme.empty()) return value;
-  if (!HasPrefixIgnoringCase(value, scheme)) return std::nullopt;
+  if (!IsSameText(value.substr(0, scheme.size()), scheme)) return std::nullopt;
   value.remove_prefix(scheme.size());
   if (!value.starts_with(' ')) return std::nullopt;
   value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
@@ -114,16 +108,24 @@ AuthPolicy::Decision BearerPolicy::Decide(std::string_view value, TimePoint now)
   return options_.file.empty() ? Decision::kRefused : Decision::kUnknown;
 }
 
-bool BearerPolicy::Verify(std::string_view value, TimePoint now) const {
+AuthPolicy::Proof BearerPolicy::Verify(std::string_view value, TimePoint now) const {
   const auto tokens = ReadTokenFile(options_.file);
-  if (!tokens) return false;
+  if (!tokens) return std::nullopt;
   Options options = options_;
   options.file.clear();
-  return BearerPolicy(std::move(options), *tokens).Decide(value, now) == Decision::kAccepted;
+  const BearerPolicy present(std::move(options), *tokens);
+  if (present.Decide(value, now) != Decision::kAccepted) return std::nullopt;
+  return std::string();  // a later policy decides for itself
 }
 
-std::shared_ptr<const BearerPolicy> BearerPolicy::WithoutEnded(TimePoint now) const {
-  return std::make_shared<const BearerPolicy>(options_, tokens_, StillGood(former_, now));
+std::vector<BearerPolicy::Former> BearerPolicy::former(TimePoint now) const {
+  return StillGood(former_, now);
+}
+
+std::shared_ptr<const AuthPolicy> BearerPolicy::WithoutEnded(TimePoint now) const {
+  std::vector<Former> rest = former(now);
+  if (rest.size() == former_.size()) return nullptr;
+  return std::make_shared<const BearerPolicy>(options_, tokens_, std::move(rest));
 }
 
 // ---- basic -------------------------------------------------------------------------------------
@@ -138,25 +140,38 @@ AuthPolicy::Decision BasicPolicy::Decide(std::string_view value, TimePoint) cons
   return AfterScheme(value, "Basic") ? Decision::kUnknown : Decision::kRefused;
 }
 
-bool BasicPolicy::Verify(std::string_view value, TimePoint now) const {
+AuthPolicy::Proof BasicPolicy::Verify(std::string_view value, TimePoint now) const {
   const auto claimed = ParseBasic(value);
-  if (!claimed) return false;
-  const auto is_among = [&](const Htpasswd& users) {
-    return users.Match(claimed->user, claimed->password);
+  if (!claimed) return std::nullopt;
+  const auto proof_of = [&](const Htpasswd& users) {
+    const bool is_good = users.Match(claimed->user, claimed->password);
+    return is_good ? Proof(users.EntryOf(claimed->user)) : std::nullopt;
   };
-  if (is_among(*users_)) return true;
-  if (std::any_of(former_.begin(), former_.end(), [&](const Former& former) {
-        return now < former.until && is_among(*former.users);
-      })) {
-    return true;
+  if (Proof proof = proof_of(*users_)) return proof;
+  for (const Former& former : former_) {
+    if (now >= former.until) continue;
+    if (Proof proof = proof_of(*former.users)) return proof;
   }
-  if (source_.file.empty()) return false;
+  if (source_.file.empty()) return std::nullopt;
   const Result<Users> present = ReadUsers(source_);
-  return present && **present != *users_ && is_among(**present);
+  return present && **present != *users_ ? proof_of(**present) : std::nullopt;
 }
 
-std::shared_ptr<const BasicPolicy> BasicPolicy::WithoutEnded(TimePoint now) const {
-  return std::make_shared<const BasicPolicy>(source_, users_, StillGood(former_, now));
+bool BasicPolicy::StillAccepts(std::string_view proof, TimePoint now) const {
+  return users_->Has(proof) ||
+         std::any_of(former_.begin(), former_.end(), [&](const Former& former) {
+           return now < former.until && former.users->Has(proof);
+         });
+}
+
+std::vector<BasicPolicy::Former> BasicPolicy::former(TimePoint now) const {
+  return StillGood(former_, now);
+}
+
+std::shared_ptr<const AuthPolicy> BasicPolicy::WithoutEnded(TimePoint now) const {
+  std::vector<Former> rest = former(now);
+  if (rest.size() == former_.size()) return nullptr;
+  return std::make_shared<const BasicPolicy>(source_, users_, std::move(rest));
 }
 
 }  // namespace router

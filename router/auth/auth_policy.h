@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,15 @@ class AuthPolicy {
   virtual ~AuthPolicy() = default;
   // At once, in constant time for all secrets.
   virtual Decision Decide(std::string_view value, TimePoint now) const = 0;
-  // May read a file and take a tenth of a second: not on a worker.
-  virtual bool Verify(std::string_view value, TimePoint now) const = 0;
+  // What it was accepted by, to be shown to StillAccepts(); nothing: it is refused. May read a file
+  // and take a tenth of a second: not on a worker.
+  using Proof = std::optional<std::string>;
+  virtual Proof Verify(std::string_view value, TimePoint now) const = 0;
+  // Would Verify() accept again what an earlier policy has accepted by `proof`? At once. Of no use
+  // for what Decide() knows.
+  virtual bool StillAccepts(std::string_view, TimePoint) const { return false; }
+  // The same without the former secrets whose time is up; null when there are none.
+  virtual std::shared_ptr<const AuthPolicy> WithoutEnded(TimePoint now) const = 0;
   // For `www-authenticate`.
   virtual std::string_view challenge() const = 0;
   // Lower-case name of the header that carries the credentials.
@@ -57,16 +65,16 @@ class BearerPolicy final : public AuthPolicy {
     TimePoint until;
   };
   BearerPolicy(Options options, std::vector<std::string> tokens, std::vector<Former> former = {});
-  // The same without those former tokens whose time is up.
-  std::shared_ptr<const BearerPolicy> WithoutEnded(TimePoint now) const;
 
   Decision Decide(std::string_view value, TimePoint now) const override;
   // A client may have heard of a new secret before us: the file is read again.
-  bool Verify(std::string_view value, TimePoint now) const override;
+  Proof Verify(std::string_view value, TimePoint now) const override;
+  std::shared_ptr<const AuthPolicy> WithoutEnded(TimePoint now) const override;
   std::string_view challenge() const override { return options_.scheme; }
   const Options& options() const { return options_; }
   const std::vector<std::string>& tokens() const { return tokens_; }
-  const std::vector<Former>& former() const { return former_; }
+  // Those whose time is not up.
+  std::vector<Former> former(TimePoint now) const;
 
  private:
   const Options options_;
@@ -89,14 +97,16 @@ class BasicPolicy final : public AuthPolicy {
     TimePoint until;
   };
   BasicPolicy(Source source, Users users, std::vector<Former> former = {});
-  std::shared_ptr<const BasicPolicy> WithoutEnded(TimePoint now) const;
 
   Decision Decide(std::string_view value, TimePoint now) const override;
-  bool Verify(std::string_view value, TimePoint now) const override;
+  Proof Verify(std::string_view value, TimePoint now) const override;
+  bool StillAccepts(std::string_view proof, TimePoint now) const override;
+  std::shared_ptr<const AuthPolicy> WithoutEnded(TimePoint now) const override;
   std::string_view challenge() const override { return "Basic realm=\"spanring\""; }
   const Source& source() const { return source_; }
   const Users& users() const { return users_; }
-  const std::vector<Former>& former() const { return former_; }
+  // Those whose time is not up.
+  std::vector<Former> former(TimePoint now) const;
 
  private:
   const Source source_;

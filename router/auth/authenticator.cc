@@ -12,7 +12,9 @@
 namespace router {
 
 Authenticator::Authenticator(WorkerLoop& loop, CredentialVerifier& verifier)
-    : loop_(loop), verifier_(verifier) {}
+    : loop_(loop), verifier_(verifier) {
+  RAND_bytes(secret_.data(), static_cast<int>(secret_.size()));
+}
 
 std::size_t Authenticator::KeyHash::operator()(const Key& key) const {
   std::size_t hash = 0;
@@ -27,12 +29,21 @@ Authenticator::Key Authenticator::KeyOf(std::string_view value) const {
   return key;
 }
 
-// Those who have been asked about are still told, by the policy they came under.
+// Those who have been asked about are still told, by the policy they came under. Who was let in and
+// would be again is not asked about anew: a check may take a tenth of a second.
 void Authenticator::SetPolicy(std::shared_ptr<const AuthPolicy> policy) {
   policy_ = std::move(policy);
-  RAND_bytes(secret_.data(), static_cast<int>(secret_.size()));
-  accepted_.clear();
   refused_.clear();
+  std::erase_if(accepted_, [this](const auto& entry) {
+    return policy_ == nullptr || !policy_->StillAccepts(entry.second, loop_.Now());
+  });
+}
+
+std::vector<Authenticator::Asked>::iterator Authenticator::FindAsked(const Key& key,
+                                                                     const Policy& policy) {
+  return std::find_if(asked_.begin(), asked_.end(), [&](const Asked& asked) {
+    return asked.key == key && asked.policy == policy;
+  });
 }
 
 std::optional<AuthResult> Authenticator::Check(std::string_view value, AuthSink& sink) {
@@ -52,37 +63,42 @@ std::optional<AuthResult> Authenticator::Check(std::string_view value, AuthSink&
     if (now < found->second) return AuthResult::kRefused;
     refused_.erase(found);
   }
-  if (const auto found = asked_.find(key); found != asked_.end()) {
-    found->second.push_back(&sink);
+  if (const auto found = FindAsked(key, policy_); found != asked_.end()) {
+    found->sinks.push_back(&sink);
     return std::nullopt;
   }
-  const bool is_taken = verifier_.Submit(policy_, std::string(value), [this, key](bool is_good) {
-    loop_.Post([this, key, is_good] { OnVerified(key, is_good); });
-  });
+  const bool is_taken = verifier_.Submit(
+      policy_, std::string(value), [this, key, policy = policy_](AuthPolicy::Proof proof) {
+        loop_.Post(
+            [this, key, policy, proof = std::move(proof)] { OnVerified(key, policy, proof); });
+      });
   if (!is_taken) return AuthResult::kBusy;
-  asked_.emplace(key, std::vector<AuthSink*>{&sink});
+  asked_.push_back({key, policy_, {&sink}});
   return std::nullopt;
 }
 
-void Authenticator::OnVerified(const Key& key, bool is_good) {
-  if (is_good) {
+void Authenticator::OnVerified(const Key& key, const Policy& policy,
+                               const AuthPolicy::Proof& proof) {
+  const bool is_present = policy == policy_;
+  if (proof && policy_ != nullptr && (is_present || policy_->StillAccepts(*proof, loop_.Now()))) {
     if (accepted_.size() >= kRememberedMax) accepted_.clear();
-    accepted_.insert(key);
-  } else {
+    accepted_.insert_or_assign(key, *proof);
+  } else if (!proof && is_present) {
     if (refused_.size() >= kRememberedMax) refused_.clear();
     refused_.emplace(key, loop_.Now() + kRefusedFor);
   }
-  // One by one: what a sink does may end others.
-  for (auto found = asked_.find(key); !found->second.empty(); found = asked_.find(key)) {
-    AuthSink* sink = found->second.back();
-    found->second.pop_back();
-    sink->OnAuthResult(is_good ? AuthResult::kAccepted : AuthResult::kRefused);
+  // One by one: what a sink does may end others, or ask.
+  auto found = FindAsked(key, policy);
+  for (; !found->sinks.empty(); found = FindAsked(key, policy)) {
+    AuthSink* sink = found->sinks.back();
+    found->sinks.pop_back();
+    sink->OnAuthResult(proof ? AuthResult::kAccepted : AuthResult::kRefused);
   }
-  asked_.erase(key);
+  asked_.erase(found);
 }
 
 void Authenticator::Forget(AuthSink& sink) {
-  for (auto& [key, sinks] : asked_) std::erase(sinks, &sink);
+  for (Asked& asked : asked_) std::erase(asked.sinks, &sink);
 }
 
 }  // namespace router

@@ -3,17 +3,17 @@
 //
 // Thread safety: its worker only.
 // Invariants: a sink hears exactly once, never inline from Check(), unless Forget() came first.
-// Accepted credentials are remembered until the policy changes, refused ones for kRefusedFor; of
-// each at most kRememberedMax, by a keyed hash and not by their text.
+// Accepted credentials are remembered until a policy comes that may refuse them, refused ones for
+// kRefusedFor; of each at most kRememberedMax, by a keyed hash and not by their text.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "router/auth/auth_policy.h"
@@ -58,17 +58,24 @@ class Authenticator {
   struct KeyHash {
     std::size_t operator()(const Key& key) const;
   };
-  // Of this value under this policy.
+  using Policy = std::shared_ptr<const AuthPolicy>;
+  // Under way: what is asked about, by which policy, and who waits.
+  struct Asked {
+    Key key;
+    Policy policy;
+    std::vector<AuthSink*> sinks;
+  };
   Key KeyOf(std::string_view value) const;
-  void OnVerified(const Key& key, bool is_good);
+  std::vector<Asked>::iterator FindAsked(const Key& key, const Policy& policy);
+  void OnVerified(const Key& key, const Policy& policy, const AuthPolicy::Proof& proof);
 
   WorkerLoop& loop_;
   CredentialVerifier& verifier_;
-  std::shared_ptr<const AuthPolicy> policy_;
-  std::array<std::uint8_t, 32> secret_{};  // another for every policy
-  std::unordered_set<Key, KeyHash> accepted_;
-  std::unordered_map<Key, TimePoint, KeyHash> refused_;  // until when
-  std::unordered_map<Key, std::vector<AuthSink*>, KeyHash> asked_;
+  Policy policy_;
+  std::array<std::uint8_t, 32> secret_{};
+  std::unordered_map<Key, std::string, KeyHash> accepted_;  // and by what
+  std::unordered_map<Key, TimePoint, KeyHash> refused_;     // until when
+  std::vector<Asked> asked_;                                // as many as the verifier takes
 };
 
 }  // namespace router

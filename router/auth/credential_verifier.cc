@@ -22,7 +22,7 @@ void LowerPriority() {
 }  // namespace
 
 bool CredentialVerifier::Submit(std::shared_ptr<const AuthPolicy> policy, std::string value,
-                                std::function<void(bool is_good)> done) {
+                                std::function<void(AuthPolicy::Proof)> done) {
   if (waiting_.fetch_add(1) >= kWaitingMax) {
     waiting_.fetch_sub(1);
     return false;

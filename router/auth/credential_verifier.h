@@ -28,7 +28,7 @@ class CredentialVerifier {
   // `done` is called with the answer on the verifier's thread, unless Stop() comes first. False:
   // too many wait, nothing was taken.
   bool Submit(std::shared_ptr<const AuthPolicy> policy, std::string value,
-              std::function<void(bool is_good)> done);
+              std::function<void(AuthPolicy::Proof)> done);
   // Waits for the check that is running; those that wait are dropped.
   void Stop();
 

@@ -8,6 +8,7 @@
 
 #include "router/auth/apache_md5.h"
 #include "router/auth/digest.h"
+#include "router/base/ascii_text.h"
 
 namespace router {
 namespace {
@@ -68,20 +69,15 @@ int CostOf(std::string_view hash) {
   return hash.starts_with('$') ? 1 : 0;
 }
 
-std::string_view Trimmed(std::string_view line) {
-  constexpr std::string_view kSpace = " \t\r";
-  const std::size_t begin = line.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return line.substr(begin, line.find_last_not_of(kSpace) - begin + 1);
-}
-
 }  // namespace
 
 Result<Htpasswd> Htpasswd::Parse(std::string_view text) {
   Htpasswd parsed;
   for (int number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = Trimmed(text.substr(0, end));
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    line = Trimmed(line);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.starts_with('#')) continue;
     const std::size_t colon = line.find(':');
@@ -98,6 +94,15 @@ Result<Htpasswd> Htpasswd::Parse(std::string_view text) {
     }
   }
   return parsed;
+}
+
+std::string Htpasswd::EntryOf(std::string_view user) const {
+  const auto found = hashes_.find(std::string(user));
+  return found != hashes_.end() ? found->first + ":" + found->second : std::string();
+}
+
+bool Htpasswd::Has(std::string_view entry) const {
+  return !entry.empty() && EntryOf(entry.substr(0, entry.find(':'))) == entry;
 }
 
 bool Htpasswd::Match(std::string_view user, std::string_view password) const {

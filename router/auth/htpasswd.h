@@ -2,7 +2,7 @@
 //
 // Takes bcrypt ($2a$, $2b$, $2y$), SHA-crypt ($5$, $6$), MD5 ($apr1$, $1$), {SHA} and {SSHA};
 // anything else is a password in plain text, as for the Collector's basicauth.
-// Thread safety: immutable after Parse(); Match() any thread.
+// Thread safety: immutable after Parse(); any thread.
 // Cost: Match() takes what the hash asks for; bcrypt of cost 10 about 60 ms.
 #pragma once
 
@@ -22,6 +22,9 @@ class Htpasswd {
 
   // A user that is not known costs as much as one that is.
   bool Match(std::string_view user, std::string_view password) const;
+  // The line of a user, to ask others for; empty when there is none.
+  std::string EntryOf(std::string_view user) const;
+  bool Has(std::string_view entry) const;
   bool operator==(const Htpasswd&) const = default;
   std::size_t size() const { return hashes_.size(); }
 

@@ -10,6 +10,8 @@
 #include <charconv>
 #include <limits>
 
+#include "router/base/ascii_text.h"
+
 namespace router {
 namespace {
 
@@ -19,13 +21,6 @@ namespace http = boost::beast::http;
 constexpr std::size_t kKeptTextBytes = 8 * 1024;
 
 std::string_view ToStd(beast::string_view text) { return {text.data(), text.size()}; }
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool IsSameWord(std::string_view text, std::string_view lower) {
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
-                    [](char a, char b) { return Lower(a) == b; });
-}
 
 // Beast's reading of one head that is complete and has been scanned.
 class BeastHead final : public http::basic_parser<true> {
@@ -222,14 +217,14 @@ void RequestParser::LowerNames() {
   for (std::size_t i = 2; i < head_.fields.size(); ++i) {
     const std::string_view name = head_.fields[i].name;
     char* first = text_.data() + (name.data() - text_.data());
-    std::transform(first, first + name.size(), first, Lower);
+    std::transform(first, first + name.size(), first, [](char c) { return LowerCase(c); });
   }
 }
 
 std::optional<RequestParser::Fault> RequestParser::JudgeTarget(std::string_view* target) const {
   if (target->starts_with('/') || *target == "*" || head_.method == "CONNECT") return std::nullopt;
   for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!IsSameWord(target->substr(0, scheme.size()), scheme)) continue;
+    if (!IsSameText(target->substr(0, scheme.size()), scheme)) continue;
     const std::size_t path = target->find('/', scheme.size());
     *target = path == std::string_view::npos ? std::string_view("/") : target->substr(path);
     return std::nullopt;
@@ -244,7 +239,7 @@ std::optional<RequestParser::Fault> RequestParser::JudgeField(const HttpField& f
     ++hosts_;
     if (!IsHost(field.value)) return Fault{400, "Host is malformed"};
   } else if (field.name == "expect" && head_.is_http_11) {
-    if (!IsSameWord(field.value, "100-continue")) {
+    if (!IsSameText(field.value, "100-continue")) {
       return Fault{417, "only Expect: 100-continue can be met"};
     }
     head_.expects_continue = true;
@@ -266,13 +261,13 @@ std::optional<RequestParser::Fault> RequestParser::JudgeLength(std::string_view 
 std::optional<RequestParser::Fault> RequestParser::JudgeTransferEncoding(std::string_view value) {
   if (head_.is_chunked) return Fault{400, "Transfer-Encoding comes twice"};
   if (!head_.is_http_11) return Fault{400, "Transfer-Encoding in a request of HTTP/1.0"};
-  if (!IsSameWord(value, "chunked")) {
+  if (!IsSameText(value, "chunked")) {
     constexpr std::string_view kLast = "chunked";
     const bool is_other_first =
-        value.size() > kLast.size() && !IsSameWord(value.substr(0, 7), kLast);
+        value.size() > kLast.size() && !IsSameText(value.substr(0, 7), kLast);
     const std::string_view end =
         is_other_first ? value.substr(value.size() - kLast.size() - 1) : "";
-    if (IsSameWord(end.substr(end.empty() ? 0 : 1), kLast) && (end[0] == ',' || end[0] == ' ')) {
+    if (IsSameText(end.substr(end.empty() ? 0 : 1), kLast) && (end[0] == ',' || end[0] == ' ')) {
       return Fault{501, "the only transfer coding that is served is chunked"};
     }
     return Fault{400, "Transfer-Encoding is not chunked"};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "router/base/ascii_text.h"
 #include "router/ingress/header_text.h"
 
 namespace router {

@@ -1,6 +1,6 @@
 #include "router/ingress/header_text.h"
 
-#include <algorithm>
+#include "router/base/ascii_text.h"
 
 namespace router {
 namespace {
@@ -16,18 +16,6 @@ bool IsZeroWeight(std::string_view parameters) {
 }
 
 }  // namespace
-
-bool IsSameText(std::string_view text, std::string_view lower) {
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
-}
-
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 std::string_view TakeListItem(std::string_view& rest, char separator) {
   const std::size_t end = rest.find(separator);

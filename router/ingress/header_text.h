@@ -1,4 +1,4 @@
-// Small readers of header values: words in any case, lists, parameters.
+// Small readers of header values: lists, parameters.
 // Thread safety: pure functions; results refer into their arguments.
 #pragma once
 
@@ -6,10 +6,6 @@
 
 namespace router {
 
-// Compares ASCII without case; `lower` is lower case.
-bool IsSameText(std::string_view text, std::string_view lower);
-// Without spaces and tabs at both ends.
-std::string_view Trimmed(std::string_view text);
 // The first item of a list separated by `separator`, trimmed; `rest` is left with what follows.
 std::string_view TakeListItem(std::string_view& rest, char separator = ',');
 // Does an accept-encoding take gzip? Items with q=0 do not; "*" stands for what is not named.

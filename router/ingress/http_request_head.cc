@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "router/base/ascii_text.h"
 #include "router/ingress/header_text.h"
 
 namespace router {

@@ -126,5 +126,24 @@ TEST_F(AuthPolicyTest, FormerAndNewestUsersAreLetIn) {
   EXPECT_FALSE(policy.Verify(kAliceWrong, now_));
 }
 
+// Scenario: users were let in; then a list comes in which one has the same hash, one has another,
+// one is gone but still good for a while, and one is gone.
+// Guarantees: only the first and, until its time is up, the third need no new check.
+TEST_F(AuthPolicyTest, WhoHasTheSameHashIsStillAccepted) {
+  const auto users = [](const char* text) { return *ReadUsers({.file = "", .inline_text = text}); };
+  const BasicPolicy before({}, users("alice:secret\nbob:former\ncarl:a:b\n"));
+  const AuthPolicy::Proof alice = before.Verify(kAliceSecret, now_);
+  const AuthPolicy::Proof bob = before.Verify(kBobFormer, now_);
+  const AuthPolicy::Proof carl = before.Verify("Basic Y2FybDphOmI=", now_);
+  ASSERT_TRUE(alice && bob && carl);
+  const BasicPolicy after({}, users("alice:secret\ncarl:other\n"),
+                          {{users("bob:former\n"), now_ + milliseconds(10)}});
+  EXPECT_TRUE(after.StillAccepts(*alice, now_));
+  EXPECT_TRUE(after.StillAccepts(*bob, now_));
+  EXPECT_FALSE(after.StillAccepts(*bob, now_ + milliseconds(10)));
+  EXPECT_FALSE(after.StillAccepts(*carl, now_));
+  EXPECT_FALSE(after.StillAccepts("", now_));
+}
+
 }  // namespace
 }  // namespace router

@@ -17,17 +17,22 @@ class SlowPolicy final : public AuthPolicy {
     if (value == "at-once") return Decision::kAccepted;
     return value == "never" ? Decision::kRefused : Decision::kUnknown;
   }
-  bool Verify(std::string_view value, TimePoint) const override {
+  Proof Verify(std::string_view value, TimePoint) const override {
     permits_.acquire();
     ++verified_;
-    return value.starts_with("good");
+    return value.starts_with("good") ? Proof(value) : std::nullopt;
   }
+  std::shared_ptr<const AuthPolicy> WithoutEnded(TimePoint) const override { return nullptr; }
+  bool StillAccepts(std::string_view proof, TimePoint) const override { return proof == lasting_; }
   std::string_view challenge() const override { return "Slow"; }
 
+  // What an earlier policy has accepted by that is good here, too.
+  void Keep(std::string proof) { lasting_ = std::move(proof); }
   void Permit(std::ptrdiff_t count) const { permits_.release(count); }
   int verified() const { return verified_; }
 
  private:
+  std::string lasting_ = "nothing";
   mutable std::counting_semaphore<> permits_{0};
   mutable std::atomic<int> verified_{0};
 };
@@ -160,6 +165,39 @@ TEST_F(AuthenticatorTest, ANewPolicyRemembersNothingOfTheFormer) {
   next->Permit(1);
   TurnUntil(after);
   EXPECT_EQ(next->verified(), 1);
+}
+
+// Scenario: two credentials were accepted, and a third is being checked, when a policy comes that
+// accepts one of the two, and the third.
+// Guarantees: these are let in at once; the other is asked about anew. The refused are forgotten.
+TEST_F(AuthenticatorTest, WhoWouldBeAcceptedAgainIsNotAskedAboutAnew) {
+  for (const char* value : {"good 1", "good 2", "bad"}) {
+    Sink sink;
+    EXPECT_EQ(authenticator_.Check(value, sink), std::nullopt);
+    policy_->Permit(1);
+    TurnUntil(sink);
+  }
+  const auto next = std::make_shared<SlowPolicy>();
+  next->Keep("good 1");
+  authenticator_.SetPolicy(next);
+  Sink sink;
+  EXPECT_EQ(authenticator_.Check("good 1", sink), AuthResult::kAccepted);
+  EXPECT_EQ(next->verified(), 0);
+  Sink others[2];
+  EXPECT_EQ(authenticator_.Check("good 2", others[0]), std::nullopt);
+  EXPECT_EQ(authenticator_.Check("bad", others[1]), std::nullopt);
+
+  const auto last = std::make_shared<SlowPolicy>();
+  last->Keep("good 2");
+  authenticator_.SetPolicy(last);  // while the two are being checked
+  next->Permit(2);
+  for (const Sink& other : others) TurnUntil(other);
+  EXPECT_EQ(authenticator_.Check("good 2", sink), AuthResult::kAccepted);
+  Sink first;
+  EXPECT_EQ(authenticator_.Check("good 1", first), std::nullopt);
+  last->Permit(1);
+  TurnUntil(first);
+  EXPECT_EQ(last->verified(), 1);
 }
 
 }  // namespace

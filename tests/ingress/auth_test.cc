@@ -19,10 +19,11 @@ class SlowPolicy final : public AuthPolicy {
  public:
   SlowPolicy() : AuthPolicy("authorization") {}
   Decision Decide(std::string_view, TimePoint) const override { return Decision::kUnknown; }
-  bool Verify(std::string_view value, TimePoint) const override {
+  Proof Verify(std::string_view value, TimePoint) const override {
     permits_.acquire();
-    return value == "good";
+    return value == "good" ? Proof(value) : std::nullopt;
   }
+  std::shared_ptr<const AuthPolicy> WithoutEnded(TimePoint) const override { return nullptr; }
   std::string_view challenge() const override { return "Slow"; }
   void Permit(std::ptrdiff_t count) const { permits_.release(count); }
 
