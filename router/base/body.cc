@@ -8,8 +8,11 @@
 namespace router {
 namespace {
 
-constexpr std::size_t kFastGrowth = 8;  // while small: few copies for the usual request
-constexpr std::size_t kFastGrowthMax = 512 * 1024;
+// While growing copies: few copies for the usual request.
+std::size_t GrowthFrom(std::size_t capacity) {
+  if (capacity < 512 * 1024) return 8 * capacity;
+  return capacity < 1024 * 1024 ? 4 * capacity : 2 * capacity;
+}
 
 }  // namespace
 
@@ -43,9 +46,8 @@ bool Body::AppendArrived(std::span<const std::uint8_t> bytes, std::size_t size_m
   assert(size_ + bytes.size() <= size_max);
   const std::size_t needed = size_ + bytes.size();
   if (needed > capacity_) {
-    const std::size_t growth = capacity_ < kFastGrowthMax ? kFastGrowth : 2;
     const std::size_t wanted =
-        std::min(size_max, std::max({needed, kArrivalBytes, growth * capacity_}));
+        std::min(size_max, std::max({needed, kArrivalBytes, GrowthFrom(capacity_)}));
     if (!Reserve(wanted) && !Reserve(needed)) return false;
   }
   return Append(bytes);

@@ -112,9 +112,11 @@ class BombTest : public AbuseTest {
 // Scenario: requests that inflate to 1 GiB, or to 128 MiB, whole or in many members or frames, in
 // every compression of each face.
 // Guarantees: RESOURCE_EXHAUSTED and 413, within 150 ms of processor time each, and
-// memory rises by no more than the limit and a fifth, with the request itself, in each case and
-// over all of them.
+// memory rises by no more than the limit and a fifth, with the request itself; over all of them by
+// no more than that and what two workers keep of their buffers.
 TEST_F(BombTest, A06BombsAreRefusedByBothFaces) {
+  constexpr std::uint64_t kKeptKibEach = 12 * 1024;
+  setting_.rise_kib_max = kRiseKibMax + 2 * kKeptKibEach;
   for (const Bomb& bomb : Bombs()) {
     const std::string name =
         std::string(bomb.what) + ", " + std::to_string(bomb.body.size() >> 10) + " KiB";
@@ -209,7 +211,7 @@ TEST_F(BombsAtOnceTest, A06AHundredBombsStayWithinTheBudget) {
 
 // Scenario: JSON of a million "[", and of a million `{"a":`.
 // Guarantees: J-09: 400, in less than 10 ms of processor time; memory rises by less than 8 MiB,
-// beside three times what the request has beyond a MiB: it is read whole first.
+// beside four times what the request has beyond a MiB: it is read whole first.
 TEST_F(BombTest, J09DeepJsonIsRefusedAtOnce) {
   for (const std::string piece : {"[", "{\"a\":"}) {
     const std::vector<std::string> request = {
@@ -218,7 +220,7 @@ TEST_F(BombTest, J09DeepJsonIsRefusedAtOnce) {
     Check("a million " + piece, cpu, kJsonCpuMax);
     if (SPANRING_SANITIZED == 0) {
       const std::uint64_t beyond_kib = (piece.size() - 1) * 1'000'000 / 1024;
-      EXPECT_LT(rise_kib_, kJsonRiseKibMax + 3 * beyond_kib);
+      EXPECT_LT(rise_kib_, kJsonRiseKibMax + 4 * beyond_kib);
     }
   }
 }

@@ -171,7 +171,7 @@ TEST_F(BodyTest, ArrivingBytesGrowItFastAndWithinTheirBound) {
     ASSERT_LE(body.capacity(), kBound);
     ASSERT_GE(body.capacity(), std::min(kBound, Body::kArrivalBytes));
   }
-  EXPECT_LE(moves, 5U);
+  EXPECT_LE(moves, 4U);
   EXPECT_EQ(body.bytes()[kBound - 1], 7);
 
   MemoryBudget small(100'000);
