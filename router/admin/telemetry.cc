@@ -291,8 +291,10 @@ void AddReloads(Page& page, const ReloadStats& reloads) {
 void AddTls(Page& page, const Telemetry& telemetry) {
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
+  std::uint64_t cpu_us = 0;
   for (const auto& worker : telemetry.workers) {
     if (worker.handshakes == nullptr) continue;
+    cpu_us += worker.handshakes->cpu_us().Value();
     completed += worker.handshakes->completed().Value();
     failed += worker.handshakes->failed().Value();
   }
@@ -300,6 +302,9 @@ void AddTls(Page& page, const Telemetry& telemetry) {
              "TLS handshakes of clients, by outcome");
   page.AddCounter({{"outcome", "completed"}}, static_cast<double>(completed));
   page.AddCounter({{"outcome", "failed"}}, static_cast<double>(failed));
+  page.Begin(MetricType::Counter, "spanring_tls_handshake_cpu_seconds_total",
+             "Processor time that TLS handshakes of clients have taken");
+  page.AddCounter({}, static_cast<double>(cpu_us) / 1e6);
   page.Begin(MetricType::Counter, "spanring_tls_reloads_total",
              "Times certificates were read again");
   for (const TlsStats& tls : telemetry.tls) {

@@ -1,9 +1,20 @@
 #include "router/transport/handshake_gate.h"
 
+#include <ctime>
+
 #include "router/base/limits.h"
 #include "router/transport/channel.h"
 
 namespace router {
+namespace {
+
+std::chrono::microseconds ThreadCpuTime() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::microseconds(time.tv_sec * 1'000'000 + time.tv_nsec / 1000);
+}
+
+}  // namespace
 
 void HandshakeGate::Slot::Release(bool is_completed) {
   if (!std::exchange(is_held_, false)) return;
@@ -72,9 +83,11 @@ void HandshakeGate::Step() {
   const std::shared_ptr<Channel> channel = TakeNext();
   if (channel == nullptr) return;
   const TimePoint began = Clock::now();
+  const std::chrono::microseconds cpu_began = ThreadCpuTime();
   is_posted_ = true;  // what ends in this step schedules nothing before the pause is known
   RunStep(*channel);
   is_posted_ = false;
+  cpu_us_.Add(static_cast<std::uint64_t>((ThreadCpuTime() - cpu_began).count()));
   Pause(began, Clock::now());
   Schedule();
 }

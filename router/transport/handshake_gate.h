@@ -58,6 +58,8 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
   // Ended in a connection; failed.
   const Counter& completed() const { return completed_; }
   const Counter& failed() const { return failed_; }
+  // Processor time that all steps have taken, in microseconds.
+  const Counter& cpu_us() const { return cpu_us_; }
 
  private:
   void Leave(bool is_completed);
@@ -87,6 +89,7 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
   MemberTimer<HandshakeGate, &HandshakeGate::Schedule> pause_{*this};
   Counter completed_;
   Counter failed_;
+  Counter cpu_us_;
 };
 
 }  // namespace router
