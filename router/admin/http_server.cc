@@ -1,5 +1,6 @@
 #include "router/admin/http_server.h"
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -52,11 +53,14 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     open_->splice(open_->end(), *open_, position_);
     const auto& request = parser_->get();
     const bool is_get = request.method() == http::verb::get || request.method() == http::verb::head;
-    std::string_view path(request.target().data(), request.target().size());
-    path = path.substr(0, path.find('?'));
+    const std::string_view target(request.target().data(), request.target().size());
+    const std::size_t mark = std::min(target.find('?'), target.size());
+    const auto host = request[http::field::host];
     HttpAnswer answer;
     if (is_get && !error) {
-      answer = (*handler_)(path);
+      answer = (*handler_)({.path = target.substr(0, mark),
+                            .query = target.substr(std::min(mark + 1, target.size())),
+                            .host = {host.data(), host.size()}});
     } else {
       answer = {.status = 405, .body = "GET only\n"};
     }
@@ -64,6 +68,7 @@ class HttpServer::Session : public std::enable_shared_from_this<Session> {
     response_.version(request.version());
     response_.result(answer.status);
     response_.set(http::field::content_type, answer.content_type);
+    for (const auto& [name, value] : answer.headers) response_.set(name, value);
     if (answer.status == 405) response_.set(http::field::allow, "GET, HEAD");
     response_.keep_alive(request.keep_alive() && !error);
     response_.body() = std::move(answer.body);

@@ -1,5 +1,5 @@
-// HttpServer: the small HTTP/1.1 server of the health and metrics ports (Boost.Beast). GET and HEAD
-// only.
+// HttpServer: the small HTTP/1.1 server of the health, metrics and admin ports (Boost.Beast). GET
+// and HEAD only.
 //
 // Thread safety: control thread only.
 // Bounds: kConnectionsMax connections (one more closes the one that was silent longest),
@@ -16,6 +16,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "router/base/listen.h"
 #include "router/base/result.h"
@@ -26,6 +28,14 @@ struct HttpAnswer {
   unsigned status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};  // more of them
+};
+
+// What is asked for; views into the request.
+struct HttpQuestion {
+  std::string_view path;
+  std::string_view query;  // without '?'
+  std::string_view host;   // the header; empty: none
 };
 
 class HttpServer {
@@ -33,8 +43,8 @@ class HttpServer {
   static constexpr std::size_t kConnectionsMax = 256;
   static constexpr std::chrono::seconds kIdleTimeout{10};
 
-  // Answers a path (without its query). Runs on the control thread.
-  using Handler = std::function<HttpAnswer(std::string_view path)>;
+  // Answers one question. Runs on the control thread.
+  using Handler = std::function<HttpAnswer(const HttpQuestion&)>;
 
   HttpServer(boost::asio::io_context& control, Handler handler);
   ~HttpServer();

@@ -1,58 +1,19 @@
 #include "router/admin/telemetry.h"
 
 #include <fmt/format.h>
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <functional>
-#include <limits>
+
+#include "router/admin/backend_sum.h"
+#include "router/admin/collector_metrics.h"
+#include "router/admin/metrics_page.h"
+#include "router/admin/process_usage.h"
 
 namespace router {
 namespace {
 
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Labels = std::vector<std::pair<std::string, std::string>>;
-
-ClientMetric::Label Label(const std::string& name, const std::string& value) {
-  ClientMetric::Label label;
-  label.name = name;
-  label.value = value;
-  return label;
-}
-
-// Builds the families of one page.
-class Page {
- public:
-  void Begin(MetricType type, const std::string& name, const std::string& help) {
-    MetricFamily& family = families_.emplace_back();
-    family.type = type;
-    family.name = name;
-    family.help = help;
-  }
-  ClientMetric& Add(const Labels& labels) {
-    ClientMetric& metric = families_.back().metric.emplace_back();
-    for (const auto& [name, value] : labels) metric.label.push_back(Label(name, value));
-    return metric;
-  }
-  void Counter(const std::string& name, const std::string& help, double value) {
-    Begin(MetricType::Counter, name, help);
-    AddCounter({}, value);
-  }
-  void Gauge(const std::string& name, const std::string& help, double value) {
-    Begin(MetricType::Gauge, name, help);
-    AddGauge({}, value);
-  }
-  void AddCounter(const Labels& labels, double value) { Add(labels).counter.value = value; }
-  void AddGauge(const Labels& labels, double value) { Add(labels).gauge.value = value; }
-  std::string Text() const { return prometheus::TextSerializer().Serialize(families_); }
-
- private:
-  std::vector<MetricFamily> families_;
-};
+using Page = MetricsPage;
 
 template <typename Read>
 double Sum(const Telemetry& telemetry, Read read) {
@@ -96,37 +57,6 @@ void AddColumn(Page& page, const Telemetry& telemetry, const std::string& what,
              sum([](const LedgerColumn& c) -> const Counter& { return c.in_flight; }));
 }
 
-// The same backend of all workers added up.
-struct BackendSum {
-  std::array<std::uint64_t, kAttemptOutcomeCount> attempts{};
-  std::array<std::uint64_t, BackendMetrics::kLatencyBoundsMs.size() + 1> latency{};
-  std::array<std::uint64_t, kBackendStateCount> states{};
-  std::uint64_t latency_sum_us = 0;
-  std::uint64_t spans = 0, messages = 0, unmerged = 0, bytes = 0, in_flight = 0, waiting = 0,
-                connects = 0, failures = 0, local_failures = 0, retries = 0;
-  std::array<std::uint64_t, kTlsFaultNames.size()> tls_faults{};
-
-  void Add(const BackendMetrics& metrics) {
-    for (std::size_t i = 0; i < attempts.size(); ++i) attempts[i] += metrics.attempts[i].Value();
-    for (std::size_t i = 0; i < latency.size(); ++i) latency[i] += metrics.latency[i].Value();
-    ++states[static_cast<std::size_t>(metrics.state.load(std::memory_order_relaxed))];
-    latency_sum_us += metrics.latency_sum_us.Value();
-    spans += metrics.spans_accepted.Value();
-    messages += metrics.messages.Value();
-    unmerged += metrics.unmerged.Value();
-    bytes += metrics.bytes_sent.Value();
-    in_flight += metrics.in_flight.Value();
-    waiting += metrics.waiting.Value();
-    connects += metrics.connects.Value();
-    failures += metrics.connect_failures.Value();
-    local_failures += metrics.local_connect_failures.Value();
-    retries += metrics.retries.Value();
-    for (std::size_t i = 0; i < tls_faults.size(); ++i)
-      tls_faults[i] += metrics.tls_faults[i].Value();
-  }
-};
-using BackendSums = std::map<std::string, BackendSum>;
-
 void AddPerBackend(Page& page, MetricType type, const std::string& name, const std::string& help,
                    const BackendSums& sums, std::uint64_t BackendSum::*value) {
   page.Begin(type, name, help);
@@ -137,25 +67,6 @@ void AddPerBackend(Page& page, MetricType type, const std::string& name, const s
     } else {
       page.AddGauge({{"endpoint", endpoint}}, number);
     }
-  }
-}
-
-void AddLatency(Page& page, const std::string& name, const BackendSums& sums) {
-  page.Begin(MetricType::Histogram, name, "Time from sending to a backend until its answer, in ms");
-  for (const auto& [endpoint, sum] : sums) {
-    auto& histogram = page.Add({{"endpoint", endpoint}}).histogram;
-    std::uint64_t cumulative = 0;
-    for (std::size_t i = 0; i < sum.latency.size(); ++i) {
-      cumulative += sum.latency[i];
-      ClientMetric::Bucket bucket;
-      bucket.cumulative_count = cumulative;
-      bucket.upper_bound = i < BackendMetrics::kLatencyBoundsMs.size()
-                               ? BackendMetrics::kLatencyBoundsMs[i]
-                               : std::numeric_limits<double>::infinity();
-      histogram.bucket.push_back(bucket);
-    }
-    histogram.sample_count = cumulative;
-    histogram.sample_sum = static_cast<double>(sum.latency_sum_us) / 1000;
   }
 }
 
@@ -238,43 +149,6 @@ void AddDiscovery(Page& page, const Telemetry& telemetry, TimePoint now) {
                 static_cast<double>(table.ring.fingerprint() & 0xFFFFFFFFFFFF));
 }
 
-// The names of the Collector's own exporter, so that its dashboards keep working.
-void AddCollectorNames(Page& page, const Telemetry& telemetry, const BackendSums& sums) {
-  const std::string suffix = telemetry.without_type_suffix ? "" : "_total";
-  const ResolverStats& resolver = telemetry.resolver;
-  std::uint64_t good = 0;
-  std::uint64_t bad = 0;
-  for (const auto& [outcome, count] : resolver.resolutions)
-    (outcome == "success" ? good : bad) += count;
-  page.Begin(MetricType::Counter, "otelcol_loadbalancer_num_resolutions" + suffix,
-             "Number of times the resolver has triggered new resolutions");
-  page.AddCounter({{"resolver", resolver.type}, {"success", "true"}}, static_cast<double>(good));
-  page.AddCounter({{"resolver", resolver.type}, {"success", "false"}}, static_cast<double>(bad));
-  page.Begin(MetricType::Gauge, "otelcol_loadbalancer_num_backends",
-             "Current number of backends in use");
-  page.AddGauge({{"resolver", resolver.type}}, static_cast<double>(telemetry.table->ring.size()));
-  page.Begin(MetricType::Counter, "otelcol_loadbalancer_num_backend_updates" + suffix,
-             "Number of times the list of backends was updated");
-  page.AddCounter({{"resolver", resolver.type}}, static_cast<double>(resolver.updates));
-  AddLatency(page,
-             std::string("otelcol_loadbalancer_backend_latency") +
-                 (telemetry.without_units ? "" : "_milliseconds"),
-             sums);
-  page.Begin(MetricType::Counter, "otelcol_loadbalancer_backend_outcome" + suffix,
-             "Number of successes and failures for each endpoint");
-  for (const auto& [endpoint, sum] : sums) {
-    std::uint64_t failures = 0;
-    for (const AttemptOutcome outcome :
-         {AttemptOutcome::kPermanent, AttemptOutcome::kTransient, AttemptOutcome::kTimeout}) {
-      failures += sum.attempts[static_cast<std::size_t>(outcome)];
-    }
-    page.AddCounter(
-        {{"endpoint", endpoint}, {"success", "true"}},
-        static_cast<double>(sum.attempts[static_cast<std::size_t>(AttemptOutcome::kOk)]));
-    page.AddCounter({{"endpoint", endpoint}, {"success", "false"}}, static_cast<double>(failures));
-  }
-}
-
 void AddReloads(Page& page, const ReloadStats& reloads) {
   page.Begin(MetricType::Counter, "spanring_config_reloads_total",
              "Times the configuration was read again");
@@ -322,14 +196,6 @@ void AddTls(Page& page, const Telemetry& telemetry) {
   }
 }
 
-double ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  statm >> size >> resident;
-  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE));
-}
-
 void AddProcess(Page& page, const Telemetry& telemetry, TimePoint now) {
   std::size_t connections = 0;
   for (const auto& worker : telemetry.workers) connections += worker.connections();
@@ -340,7 +206,8 @@ void AddProcess(Page& page, const Telemetry& telemetry, TimePoint now) {
   page.Gauge("spanring_memory_budget_limit_bytes", "Limit of buffered body bytes",
              static_cast<double>(telemetry.budget->limit()));
   page.Gauge("spanring_ready", "1 when /readyz says so", telemetry.is_ready ? 1 : 0);
-  page.Gauge("spanring_process_resident_bytes", "Resident memory", ResidentBytes());
+  page.Gauge("spanring_process_resident_bytes", "Resident memory",
+             static_cast<double>(ReadProcessUsage().resident_bytes));
   page.Gauge("spanring_process_uptime_seconds", "Since start",
              std::chrono::duration<double>(now - telemetry.started).count());
   page.Begin(MetricType::Gauge, "spanring_build_info", "1, with the version as a label");
@@ -350,10 +217,7 @@ void AddProcess(Page& page, const Telemetry& telemetry, TimePoint now) {
 }  // namespace
 
 std::string RenderMetrics(const Telemetry& telemetry, TimePoint now) {
-  BackendSums sums;
-  for (const auto& worker : telemetry.workers) {
-    for (const auto& [name, metrics] : worker.backends) sums[name].Add(*metrics);
-  }
+  const BackendSums sums = SumBackends(telemetry);
   Page page;
   AddColumn(page, telemetry, "requests", &Ledger::requests);
   AddColumn(page, telemetry, "spans", &Ledger::spans);
@@ -381,7 +245,7 @@ std::string RenderMetrics(const Telemetry& telemetry, TimePoint now) {
   AddReloads(page, telemetry.reloads);
   AddTls(page, telemetry);
   AddProcess(page, telemetry, now);
-  AddCollectorNames(page, telemetry, sums);
+  AddCollectorMetrics(page, telemetry, sums, now);
   return page.Text();
 }
 

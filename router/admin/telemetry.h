@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,6 +34,19 @@ struct ResolverStats {
   std::uint64_t tcp_answers = 0;                     // attempts that fell back to TCP
   std::uint64_t records_cut = 0;                     // members left out by the limit, last attempt
   TimePoint last_success{};
+  // The last attempts, the newest first; for the status page.
+  struct Attempt {
+    std::chrono::system_clock::time_point at;
+    std::string hostname;
+    std::string outcome;
+    std::size_t records = 0;
+    std::uint32_t ttl = 0;  // seconds; 0: none
+    std::chrono::milliseconds elapsed{0};
+    bool used_tcp = false;
+    std::string detail;  // for people; may come from the file or a name server
+  };
+  static constexpr std::size_t kRecentMax = 20;
+  std::deque<Attempt> recent;
 };
 
 // What came of reading the configuration again. Written on the control thread.
@@ -62,6 +76,9 @@ struct Telemetry {
   };
 
   std::string version;
+  std::string instance;           // host name: the pod, in Kubernetes
+  std::string receiver = "otlp";  // the ids of the configuration
+  std::string exporter = "loadbalancing";
   TimePoint started{};
   std::vector<Worker> workers;
   const MemoryBudget* budget = nullptr;
@@ -70,6 +87,9 @@ struct Telemetry {
   std::vector<TlsStats> tls;  // of those that speak it
   std::shared_ptr<const RoutingTable> table;
   bool is_ready = false;
+  bool is_draining = false;
+  std::string config_in_force;            // YAML for people, without secrets
+  std::vector<std::string> restart_keys;  // changed in the file, and waiting for a restart
   // otelcol_* counters carry `_total` only when the configuration says so, as the Collector's own.
   bool without_type_suffix = true;
   bool without_units = true;  // … and their histogram no `_milliseconds`

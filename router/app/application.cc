@@ -4,10 +4,12 @@
 #include <chrono>
 #include <utility>
 
+#include "router/admin/status_page.h"
 #include "router/app/closing_sum.h"
 #include "router/app/config_reload.h"
 #include "router/app/config_summary.h"
 #include "router/app/machine.h"
+#include "router/app/service_notice.h"
 #include "router/base/log.h"
 
 namespace router {
@@ -84,9 +86,13 @@ RingOptions ToRingOptions(const Config::Ring& ring) {
   return options;
 }
 
-Application::Application(Config config, std::string version)
+Application::Application(Config config, std::string in_force, std::string version)
     : config_(std::move(config)), budget_(MemoryLimit(config_)) {
   telemetry_.version = std::move(version);
+  telemetry_.config_in_force = std::move(in_force);
+  telemetry_.instance = HostName();
+  telemetry_.receiver = config_.receiver.id;
+  telemetry_.exporter = config_.exporter.id;
   telemetry_.started = Clock::now();
   telemetry_.budget = &budget_;
   telemetry_.reloads.last_success = std::chrono::system_clock::now();
@@ -121,22 +127,7 @@ Result<void> Application::Start() {
   if (receiver.http.is_enabled) {
     if (auto opened = Listen(Face::kHttp, receiver.http.endpoint); !opened) return opened;
   }
-  if (config_.health.is_enabled) {
-    health_server_ = std::make_unique<HttpServer>(
-        control_, [this](std::string_view path) { return AnswerHealth(path); });
-    const auto& health = config_.health.endpoint;
-    if (auto port = health_server_->Listen(health.host, health.port); !port) {
-      return tl::unexpected(Error{"health_check: " + port.error().message});
-    }
-  }
-  if (config_.metrics.is_enabled) {
-    metrics_server_ = std::make_unique<HttpServer>(
-        control_, [this](std::string_view path) { return AnswerMetrics(path); });
-    const auto& metrics = config_.metrics.endpoint;
-    if (auto port = metrics_server_->Listen(metrics.host, metrics.port); !port) {
-      return tl::unexpected(Error{"metrics: " + port.error().message});
-    }
-  }
+  if (auto opened = ListenForPeople(); !opened) return opened;
 
   updater_ = std::make_unique<TableUpdater>(
       control_, ToRingOptions(config_.ring), config_.backend.connect_timeout + milliseconds(200),
@@ -149,7 +140,41 @@ Result<void> Application::Start() {
     if (!error) StartAccepting();
   });
   Beat();
+  NotifyServiceManager("READY=1\nSTATUS=serving");
   spdlog::info("spanring {} with {} workers: {}", telemetry_.version, count, Summarize(config_));
+  return {};
+}
+
+// Health, metrics and the status page.
+Result<void> Application::ListenForPeople() {
+  const auto listen = [this](std::unique_ptr<HttpServer>& server, const Config::Address& address,
+                             const std::string& name, HttpServer::Handler handler) -> Result<void> {
+    server = std::make_unique<HttpServer>(control_, std::move(handler));
+    if (auto port = server->Listen(address.host, address.port); !port) {
+      server.reset();
+      return tl::unexpected(Error{name + ": " + port.error().message});
+    }
+    return {};
+  };
+  if (config_.health.is_enabled) {
+    auto opened = listen(health_server_, config_.health.endpoint, "health_check",
+                         [this](const HttpQuestion& asked) { return AnswerHealth(asked.path); });
+    if (!opened) return opened;
+  }
+  if (config_.metrics.is_enabled) {
+    auto opened = listen(metrics_server_, config_.metrics.endpoint, "metrics",
+                         [this](const HttpQuestion& asked) { return AnswerMetrics(asked.path); });
+    if (!opened) return opened;
+  }
+  if (config_.admin.is_enabled) {
+    auto opened = listen(admin_server_, config_.admin.endpoint, "spanring.admin",
+                         [this](const HttpQuestion& asked) { return AnswerAdmin(asked); });
+    if (!opened && !config_.admin.is_default) return opened;
+    if (!opened) {
+      spdlog::warn("{}; there is no status page (set spanring.admin.endpoint, or enabled: false)",
+                   opened.error().message);
+    }
+  }
   return {};
 }
 
@@ -205,7 +230,11 @@ std::unique_ptr<Discovery> Application::NewDiscovery() {
 // ---- reload ------------------------------------------------------------------------------------
 
 void Application::Reload(ConfigReport report) {
-  boost::asio::post(control_, [this, report = std::move(report)] { TakeReload(report); });
+  boost::asio::post(control_, [this, report = std::move(report)] {
+    NotifyReloading();
+    TakeReload(report);
+    NotifyServiceManager("READY=1");
+  });
 }
 
 void Application::TakeReload(const ConfigReport& report) {
@@ -239,6 +268,8 @@ void Application::TakeReload(const ConfigReport& report) {
     return;
   }
   ++stats.applied;
+  telemetry_.config_in_force = report.in_force;
+  telemetry_.restart_keys = plan.restart_keys;
   for (const std::string& key : plan.restart_keys) {
     spdlog::warn("reload: {}: a change needs a restart; the old value stays", key);
   }
@@ -249,6 +280,9 @@ void Application::TakeReload(const ConfigReport& report) {
 void Application::Apply(const Config& config) {
   const Config former = std::exchange(config_, config);
   SetLogLevel(LogLevelName(config_.log_level));
+  SetLogEncoding(config_.log_encoding);
+  telemetry_.receiver = config_.receiver.id;
+  telemetry_.exporter = config_.exporter.id;
   budget_.SetLimit(MemoryLimit(config_));
   for (const auto& listener : listeners_) {
     listener->SetConnectionsMax(ConnectionsMax(config_, files_));
@@ -331,10 +365,22 @@ HttpAnswer Application::AnswerHealth(std::string_view path) const {
 
 HttpAnswer Application::AnswerMetrics(std::string_view path) {
   if (path != "/metrics") return {.status = 404, .body = "see /metrics\n"};
-  telemetry_.is_ready = IsReady();
-  telemetry_.tls = secrets_.tls_stats();
+  FillIn();
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = RenderMetrics(telemetry_, Clock::now())};
+}
+
+// What is not counted as it happens.
+void Application::FillIn() {
+  telemetry_.is_ready = IsReady();
+  telemetry_.is_draining = phase_ != Phase::kServing;
+  telemetry_.tls = secrets_.tls_stats();
+}
+
+HttpAnswer Application::AnswerAdmin(const HttpQuestion& question) {
+  if (!MayAsk(question.host, config_.admin.allowed_hosts)) return RefuseHost();
+  FillIn();
+  return AnswerStatus(question, telemetry_, Clock::now());
 }
 
 // ---- drain -------------------------------------------------------------------------------------
@@ -354,6 +400,7 @@ void Application::NextPhase() {
   switch (phase_) {
     case Phase::kServing:
       phase_ = Phase::kAnnounced;
+      NotifyServiceManager("STOPPING=1\nSTATUS=draining");
       spdlog::info("draining: not ready; still serving for {} ms", config_.drain.delay.count());
       for (const auto& worker : workers_) worker->SetServing(false);
       Wait(config_.drain.delay);

@@ -33,7 +33,8 @@ RingOptions ToRingOptions(const Config::Ring& ring);
 
 class Application final : private WorkerListener {
  public:
-  Application(Config config, std::string version);
+  // `in_force` is the configuration as told to people (DescribeConfig).
+  Application(Config config, std::string in_force, std::string version);
   ~Application();
 
   // Opens the ports and starts the threads. An error: nothing runs.
@@ -70,6 +71,9 @@ class Application final : private WorkerListener {
   bool IsReady() const;
   HttpAnswer AnswerHealth(std::string_view path) const;
   HttpAnswer AnswerMetrics(std::string_view path);
+  HttpAnswer AnswerAdmin(const HttpQuestion& question);
+  Result<void> ListenForPeople();
+  void FillIn();
 
   Config config_;
   boost::asio::io_context control_{1};
@@ -83,6 +87,7 @@ class Application final : private WorkerListener {
   std::vector<std::unique_ptr<Listener>> listeners_;  // one per face
   std::unique_ptr<HttpServer> health_server_;
   std::unique_ptr<HttpServer> metrics_server_;
+  std::unique_ptr<HttpServer> admin_server_;
   boost::asio::steady_timer accept_timer_{control_};
   boost::asio::steady_timer beat_timer_{control_};
   boost::asio::steady_timer drain_timer_{control_};

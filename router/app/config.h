@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "router/base/log.h"
 #include "router/codec/compression.h"
 #include "router/ingress/cors.h"
 #include "router/transport/tls_settings.h"
@@ -201,6 +202,15 @@ struct Config {
     bool operator==(const Metrics&) const = default;
   };
 
+  // `spanring.admin`: the status page and what is behind it.
+  struct Admin {
+    bool is_enabled = true;
+    bool is_default = true;  // the file does not say where: a port in use is no reason to stop
+    Address endpoint{"localhost", 13134};
+    std::vector<std::string> allowed_hosts;  // names it may be asked by, besides localhost
+    bool operator==(const Admin&) const = default;
+  };
+
   enum class LogLevel { kDebug, kInfo, kWarn, kError };
 
   Receiver receiver;
@@ -209,6 +219,7 @@ struct Config {
   Health health;
   Metrics metrics;
   LogLevel log_level = LogLevel::kInfo;
+  LogEncoding log_encoding = LogEncoding::kConsole;
 
   // `spanring:`
   std::uint32_t workers = 0;           // 0: as many as CPUs this process may use
@@ -221,6 +232,7 @@ struct Config {
   Backend backend;
   AuthRotation auth_rotation;
   Drain drain;
+  Admin admin;
 
   bool operator==(const Config&) const = default;
 };

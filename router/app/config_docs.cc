@@ -200,4 +200,23 @@ std::string RenderConfigurationDocs() {
   return page;
 }
 
+std::string RenderMigrationTable() {
+  std::string table = "| Key of the Collector | Here | Remark |\n|---|---|---|\n";
+  for (const ConfigKey& key : AllConfigKeys()) {
+    const bool is_detail = key.text.starts_with("see ");  // its section says it
+    const bool is_section = key.type == ValueType::kSection || key.type == ValueType::kComponents;
+    const bool is_plain = key.treatment == Treatment::kHonoured && is_section;
+    if (is_detail || is_plain || key.path.starts_with("spanring")) continue;
+    table.append("| `").append(key.path).append("` | ").append(NameOf(key.treatment));
+    table.append(" | ");
+    if (key.treatment != Treatment::kHonoured) {
+      table.append(key.text);
+    } else if (!key.later.empty()) {
+      table.append("not yet: ").append(Words(key.later));
+    }
+    table.append(" |\n");
+  }
+  return table;
+}
+
 }  // namespace router

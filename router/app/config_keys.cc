@@ -329,7 +329,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Ignored("extensions.health_check.check_collector_pipeline", kAny,
             "it has no effect in the Collector either"),
     Later("extensions.healthcheckv2", "healthcheckv2; use health_check"),
-    Ignored("extensions.zpages", kAny, "spanring has no zPages"),
+    Mapped("extensions.zpages", kAny, "the status page is on spanring.admin.endpoint"),
     Ignored("extensions.pprof", kAny, "pprof is for Go programs"),
     Ignored("extensions.file_storage", kAny, "nothing is stored on disk"),
     Key("extensions.bearertokenauth", kSection,
@@ -423,9 +423,10 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Key("service.telemetry.logs.level", kChoice, "What is logged.")
         .Default("info")
         .OneOf("debug|info|warn|error|DEBUG|INFO|WARN|ERROR"),
-    Key("service.telemetry.logs.encoding", kChoice, "How.")
+    Key("service.telemetry.logs.encoding", kChoice,
+        "`console`: time, level and text between tabs; `json`: one object per line.")
         .Default("console")
-        .OneOf("console", "json"),
+        .OneOf("console|json"),
     Ignored("service.telemetry.logs.output_paths", kAny, kOwnLog),
     Ignored("service.telemetry.logs.error_output_paths", kAny, kOwnLog),
     Ignored("service.telemetry.logs.initial_fields", kAny, kOwnLog),
@@ -519,6 +520,15 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         "How long a secret is still let in after it has left its file: clients change later.")
         .Default("1m")
         .Within(0, 24 * kHour),
+    Key("spanring.admin", kSection,
+        "The status page, and the same as JSON. It has no credentials."),
+    Key("spanring.admin.enabled", kBoolean, "Whether there is one.").Default("true").AtStart(),
+    Key("spanring.admin.endpoint", kListen,
+        "The address to listen on. Without this key a port that is in use is a warning only.")
+        .Default("localhost:13134")
+        .AtStart(),
+    Key("spanring.admin.allowed_hosts", kStringList,
+        "Host names it may be asked by, besides `localhost` and IP addresses."),
     Key("spanring.drain", kSection, "The end of the process after SIGTERM."),
     Key("spanring.drain.delay", kDuration,
         "Not ready, but still serving, so that others notice first.")

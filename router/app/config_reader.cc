@@ -237,6 +237,9 @@ void ReadTelemetry(const YamlNode& root, Config& config, FaultLog& log) {
                                        {"WARN", Level::kWarn},   {"ERROR", Level::kError}};
   const YamlNode* telemetry = FindValue(&root, "service.telemetry");
   ReadChoice(telemetry, "logs.level", kLevels, config.log_level);
+  constexpr Choice<LogEncoding> kEncodings[] = {{"console", LogEncoding::kConsole},
+                                                {"json", LogEncoding::kJson}};
+  ReadChoice(telemetry, "logs.encoding", kEncodings, config.log_encoding);
   ReadMetrics(telemetry, config.metrics, log);
 }
 
@@ -269,6 +272,12 @@ void ReadOwn(const YamlNode& root, Config& config, FaultLog& log) {
   Read(own, "backend.pending_bytes_max", config.backend.pending_bytes_max);
   Read(own, "backend.merged_bytes_max", config.backend.merged_bytes_max);
   Read(own, "auth.rotation_grace", config.auth_rotation.grace);
+  Read(own, "admin.enabled", config.admin.is_enabled);
+  Read(own, "admin.endpoint", config.admin.endpoint);
+  config.admin.is_default = FindValue(own, "admin.endpoint") == nullptr;
+  for (const Word& word : ReadWords(own, "admin.allowed_hosts")) {
+    config.admin.allowed_hosts.push_back(LowerCase(word.text));
+  }
   Read(own, "drain.delay", config.drain.delay);
   Read(own, "drain.timeout", config.drain.timeout);
   const YamlEntry* request = FindEntry(own, "request");

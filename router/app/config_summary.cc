@@ -77,6 +77,8 @@ std::string Summarize(const Config& config) {
       config.health.is_enabled ? FormatAddress(config.health.endpoint) + config.health.path : "off";
   text += "; metrics ";
   text += config.metrics.is_enabled ? FormatAddress(config.metrics.endpoint) : "off";
+  text += "; status page ";
+  text += config.admin.is_enabled ? FormatAddress(config.admin.endpoint) : "off";
   return text;
 }
 

@@ -1,6 +1,7 @@
 #include "router/app/discovery.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -148,6 +149,15 @@ void Discovery::OnResolution(const resolver::ResolutionReport& report) {
   ++stats_.resolutions[std::string(resolver::OutcomeName(report.outcome))];
   if (report.used_tcp) ++stats_.tcp_answers;
   stats_.records_cut = report.cut;
+  stats_.recent.push_front({.at = std::chrono::system_clock::now(),
+                            .hostname = report.hostname,
+                            .outcome = std::string(resolver::OutcomeName(report.outcome)),
+                            .records = report.records,
+                            .ttl = report.ttl.value_or(0),
+                            .elapsed = report.elapsed,
+                            .used_tcp = report.used_tcp,
+                            .detail = report.detail});
+  if (stats_.recent.size() > ResolverStats::kRecentMax) stats_.recent.pop_back();
   if (report.outcome == resolver::Outcome::kSuccess) stats_.last_success = Clock::now();
   // Once per change of outcome, so that an outage of hours is two lines.
   std::uint64_t left_out = 0;

@@ -19,6 +19,9 @@ std::size_t DefaultMemoryLimit();
 // Raises the soft limit of file descriptors to the hard one and returns it.
 std::size_t RaiseFileLimit();
 
+// Of this machine; in Kubernetes the pod's name.
+std::string HostName();
+
 // Tells glibc to keep freed memory up to 2 MiB apiece instead of giving it back and faulting it in
 // again. Call it first thing in main. TrimMemory() gives it back; call it now and then when there
 // is nothing to do.

@@ -97,10 +97,11 @@ int Serve(const std::string& path) {
   const ConfigReport report = ReadAndReport(path);
   if (!report.config) return kExitConfig;
   router::SetUpLog(router::LogLevelName(report.config->log_level));
+  router::SetLogEncoding(report.config->log_encoding);
 
   int exit_code = 0;
   {
-    router::Application application(*report.config, SPANRING_VERSION);
+    router::Application application(*report.config, report.in_force, SPANRING_VERSION);
     const auto started = application.Start();
     if (started) {
       exit_code = WaitForEnd(application, signals, path);

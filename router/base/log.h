@@ -8,6 +8,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,13 @@ inline constexpr std::uint32_t kLogLinesPerKind = 10;
 void SetUpLog(std::string_view level);
 // Of the logger that SetUpLog made.
 void SetLogLevel(std::string_view level);
+// How lines are written from now on: time, level and text between tabs; or one JSON object each,
+// with the Collector's keys.
+enum class LogEncoding : std::uint8_t { kConsole, kJson };
+void SetLogEncoding(LogEncoding encoding);
+// One line as JSON, without its end. Pure.
+std::string JsonLogLine(std::string_view level, std::chrono::system_clock::time_point at,
+                        std::string_view text);
 // Writes what is still queued. False: stderr took nothing for kLogFlushMax; leave by _Exit() then,
 // since the writing thread cannot be joined.
 bool FlushLog();

@@ -123,4 +123,11 @@ Result<Ring> Ring::Build(std::vector<RingMember> members, const RingOptions& opt
   return ring;
 }
 
+std::vector<double> Ring::Shares() const {
+  std::vector<double> shares(members_.size());
+  for (const std::uint16_t owner : table_) shares[owner] += 1;
+  for (double& share : shares) share /= static_cast<double>(table_.size());
+  return shares;
+}
+
 }  // namespace router

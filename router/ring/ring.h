@@ -62,6 +62,9 @@ class Ring {
     return table_[Crc32(trace_id) % positions_];
   }
 
+  // What part of all traces each member owns; sums to 1. Cost: one walk over the table.
+  std::vector<double> Shares() const;
+
   // Equal for equal rings, in every process and release; different for different ones (but for
   // 2^-64). Covers what decides an owner: the algorithm, the members and, for kSpanring, weights,
   // size and seed.

@@ -99,7 +99,8 @@ class HttpServerTest : public testing::Test {
 
   boost::asio::io_context control_{1};
   std::vector<std::string> asked_;
-  HttpServer server_{control_, [this](std::string_view path) -> HttpAnswer {
+  HttpServer server_{control_, [this](const HttpQuestion& question) -> HttpAnswer {
+                       const std::string_view path = question.path;
                        asked_.emplace_back(path);
                        if (path != "/metrics") return {.status = 404, .body = "nothing\n"};
                        return {.content_type = "text/plain; version=0.0.4", .body = "a 1\n"};
@@ -202,7 +203,7 @@ TEST_F(HttpServerTest, ConnectionsAreBounded) {
 // Scenario: the port is taken.
 // Guarantees: a failure that names address and reason.
 TEST_F(HttpServerTest, APortInUseIsAFailure) {
-  HttpServer second(control_, [](std::string_view) { return HttpAnswer{}; });
+  HttpServer second(control_, [](const HttpQuestion&) { return HttpAnswer{}; });
   const auto port = second.Listen("127.0.0.1", port_);
   ASSERT_FALSE(port.has_value());
   EXPECT_THAT(port.error().message,

@@ -326,5 +326,21 @@ TEST(ConfigReaderTest, DocumentationIsGeneratedFromTheKeyTable) {
       << "docs/configuration.md is stale; run SPANRING_UPDATE_DOCS=1 app_test and commit it";
 }
 
+// Scenario: the table of docs/migration.md against the key table.
+// Guarantees: the page says what the reader does with each key of a Collector's file.
+TEST(ConfigReaderTest, DocumentationOfTheMigrationIsGeneratedToo) {
+  constexpr std::string_view kBegin = "<!-- keys:begin -->\n\n";
+  constexpr std::string_view kEnd = "\n<!-- keys:end -->";
+  std::string page = FileText("docs/migration.md");
+  const std::size_t begin = page.find(kBegin);
+  const std::size_t end = page.find(kEnd);
+  ASSERT_TRUE(begin != std::string::npos && end != std::string::npos && begin < end);
+  const std::string former = page;
+  page.replace(begin + kBegin.size(), end - begin - kBegin.size(), RenderMigrationTable());
+  RewriteIfAsked("docs/migration.md", page);
+  EXPECT_TRUE(former == page)
+      << "docs/migration.md is stale; run SPANRING_UPDATE_DOCS=1 app_test and commit it";
+}
+
 }  // namespace
 }  // namespace router
