@@ -24,12 +24,22 @@ die() { say "$*"; exit 1; }
 version=$("$bin/spanring" --version | awk '{print $2}')
 [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "$bin/spanring says no version"
 
+# package_of FILE: the Debian package it is from; dpkg may know it with or without /usr.
+package_of() {
+  local path real
+  real=$(realpath "$1")
+  for path in "$1" "$real" "${real#/usr}"; do
+    dpkg -S "$path" 2>/dev/null | cut -d: -f1 && return
+  done
+  true
+}
+
 # copy_documents DIR: licences of what is inside, by Debian package.
 copy_documents() {
   local library package
   install -Dm644 "$repo/LICENSE" "$1/usr/share/doc/spanring/copyright"
   for library in "${libraries[@]}"; do
-    package=$(dpkg -S "$(realpath "$library")" 2>/dev/null | head -1 | cut -d: -f1)
+    package=$(package_of "$library" | sed -n 1p)
     [[ -n $package && -f /usr/share/doc/$package/copyright ]] || continue
     install -Dm644 "/usr/share/doc/$package/copyright" "$1/usr/share/doc/$package/copyright"
   done

@@ -12,7 +12,6 @@
 #include "router/admin/backend_sum.h"
 #include "router/admin/process_usage.h"
 #include "router/admin/status_page_text.h"
-#include "router/auth/digest.h"
 #include "router/base/json_text.h"
 #include "router/base/log.h"
 #include "router/otlp/base64.h"
@@ -56,7 +55,12 @@ std::string PolicyFor(std::string_view page) {
   const auto digest_of = [&](std::string_view begin, std::string_view end) {
     const std::size_t from = page.find(begin) + begin.size();
     const std::string_view text = page.substr(from, page.find(end, from) - from);
-    return "'sha256-" + EncodeBase64(DigestOf(EVP_sha256(), text)) + "='";
+    std::string digest(EVP_MAX_MD_SIZE, '\0');
+    unsigned size = 0;
+    EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+               EVP_sha256(), nullptr);
+    digest.resize(size);
+    return "'sha256-" + EncodeBase64(digest) + "='";
   };
   return "default-src 'none'; script-src " + digest_of("<script>", "</script>") + "; style-src " +
          digest_of("<style>", "</style>") +

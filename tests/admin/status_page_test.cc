@@ -40,7 +40,7 @@ class StatusPageTest : public testing::Test {
     table->owner_names = {"10.0.0.1:4317", "10.0.0.2:4317"};
     telemetry_.table = std::move(table);
     telemetry_.resolver.recent.push_front(
-        {.hostname = "backend", .outcome = "timeout", .detail = "<b>\x1b[31m\"&"});
+        {.at = {}, .hostname = "backend", .outcome = "timeout", .detail = "<b>\x1b[31m\"&"});
   }
   HttpAnswer Ask(std::string_view path, std::string_view query = {}) {
     return AnswerStatus({.path = path, .query = query, .host = "localhost"}, telemetry_,
@@ -106,7 +106,7 @@ TEST_F(StatusPageTest, TheNumbersAreTold) {
 // Scenario: owners of two traces; IDs that are none; before there is a ring.
 // Guarantees: the ring's owner; 400 and 503 with a reason otherwise.
 TEST_F(StatusPageTest, OwnerIsTheRings) {
-  for (const std::uint8_t last : {1, 9}) {
+  for (const std::uint8_t last : {std::uint8_t{1}, std::uint8_t{9}}) {
     std::array<std::uint8_t, 16> id{};
     id.back() = last;
     const std::string owner = telemetry_.table->owner_names[telemetry_.table->ring.OwnerOf(id)];
