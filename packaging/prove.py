@@ -22,7 +22,7 @@ extensions: {{health_check: {{endpoint: "127.0.0.1:{health}"}}}}
 service:
   extensions: [health_check]
   pipelines: {{traces: {{receivers: [otlp], exporters: [loadbalancing]}}}}
-  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics}}}}}}}}}}}]}}}}
+  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {metrics}}}}}}}}}]}}}}
 spanring: {{drain: {{delay: 0s, timeout: 5s}}}}
 """
 
