@@ -57,7 +57,7 @@ class Slices:
         return began
 
     def ready(self):
-        return [host for host, state in self.states.items() if state.get("ready", True)]
+        return [host for host, state in self.states.items() if state.get("ready") is not False]
 
 
 class Scenario:

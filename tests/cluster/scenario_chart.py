@@ -1,0 +1,205 @@
+"""Scenario: the chart meets a real API server with Pod Security "restricted": every file of values is installed as a
+dry run; then two releases are installed, one with each resolver, and their pods run as processes with the
+configuration, the arguments, the account and the names that the objects give them.
+Guarantees: the server takes every object, unknown fields refused; the pods pass "restricted"; the Role is enough;
+`helm test` passes: its own pod's arguments send a span that a backend has taken; the objects go with the release.
+"""
+import concurrent.futures
+import os
+import subprocess
+import time
+
+import places
+import coredns
+import ledgers
+import objects
+from kubelet import Kubelet
+from load import Pods
+from rig_processes import Child, wait_until
+
+CHART = places.ROOT / "helm" / "spanring"
+VALUES = [places.ROOT / "helm" / "spanring" / "ci", places.ROOT / "tests" / "helm" / "values"]
+NAMESPACE = "tracing"
+BACKENDS_PORT = 4319        # not 4317: backends and router share one machine here
+POD_ADDRESS = "10.99.250.1"
+HELM_DEADLINE_S = 60
+RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
+
+
+def run(world, checks):
+    if not (CHART / "Chart.yaml").exists():
+        checks.that("the chart is there", False, str(CHART))
+        return
+    server = coredns.CoreDns(world.programs, world.directory, world.control_plane, 2)
+    scenario = Scenario(world, checks)
+    try:
+        server.start()
+        scenario.run()
+    finally:
+        scenario.close()
+        server.kill()
+
+
+class Scenario:
+    def __init__(self, world, checks):
+        self.world, self.checks, self.plane = world, checks, world.control_plane
+        self.api = self.plane.api
+        self.kubelet = Kubelet(self.plane, world.directory, NAMESPACE)
+        self.pods, self.router = None, None
+        self.kubeconfig = self.plane.kubeconfig("helm", "cluster-test-admin")
+
+    def run(self):
+        namespace = objects.namespace(NAMESPACE)
+        namespace["metadata"]["labels"] = RESTRICTED
+        self.api.apply(namespace)
+        self.define_custom_resources()
+        self.dry_runs()
+        self.kubelet.set_dns()
+        os.environ.update(KUBERNETES_SERVICE_HOST="10.98.0.1", KUBERNETES_SERVICE_PORT="6443")
+        for resolver in ("k8s", "dns"):
+            self.install_and_test(resolver)
+
+    def define_custom_resources(self):
+        root = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        names = []
+        for path in sorted(self.world.programs["crds"].glob("*.yaml")):
+            text = path.read_text()
+            name = next(line.split()[1] for line in text.splitlines() if line.startswith("  name: "))
+            self.api.apply_yaml(f"{root}/{name}", text)
+            names.append(name)
+        wait_until(lambda: all(self.is_established(f"{root}/{name}") for name in names), "the custom resources")
+
+    def is_established(self, path):
+        conditions = self.api.get(path).get("status", {}).get("conditions", [])
+        return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+    def helm(self, *arguments):
+        command = [self.world.programs["helm"], *arguments, "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE]
+        environment = os.environ | {f"HELM_{name}_HOME": str(self.world.directory / "helm")
+                                    for name in ("CACHE", "CONFIG", "DATA")}
+        return subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment,
+                              timeout=HELM_DEADLINE_S)
+
+    def dry_runs(self):
+        """The server validates, defaults and admits each object, and keeps none."""
+        files = sorted(path for folder in VALUES if folder.exists() for path in folder.glob("*.yaml"))
+        began, bad = time.monotonic(), []
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            said = pool.map(lambda path: self.helm("install", "dry", CHART, "--dry-run=server", "--values", path), files)
+            for path, answer in zip(files, said):
+                noise = "would violate" in answer.stderr  # Pod Security warns of Deployments whose pods it will refuse
+                if answer.returncode or noise:
+                    bad.append(f"{path.name}: {answer.stderr.strip()[:300]}")
+        self.checks.row("chart", f"helm install --dry-run=server, {len(files)} files of values", "",
+                        (time.monotonic() - began) * 1000, f"{len(bad)} refused")
+        self.checks.that("the API server takes the objects of every file of values", files and not bad,
+                         f"{len(files) - len(bad)} of {len(files)} " + " | ".join(bad[:3]))
+
+    def install_and_test(self, resolver):
+        release, service = f"spanring-{resolver}", f"spanring-{resolver}-backends"
+        began = time.monotonic()
+        said = self.helm("install", release, CHART, *self.settings(resolver))
+        self.checks.that(f"helm install, resolver {resolver}", said.returncode == 0,
+                         said.stderr.strip()[-600:] or f"in {time.monotonic() - began:.1f} s")
+        self.pods = Pods(self.world.binaries, self.folder(resolver), "10.99", BACKENDS_PORT)
+        hosts = self.pods.start(3)
+        self.write_slice(service, hosts, BACKENDS_PORT)
+        self.start_router(release, resolver)
+        self.write_slice(f"{release}-headless", [POD_ADDRESS], 4317)
+        self.helm_test(release)
+        self.uninstall(release)
+        self.close()
+
+    def settings(self, resolver):
+        wanted = {"backends.service.create": "true", "backends.service.selector.app": "sampler",
+                  "backends.port": BACKENDS_PORT, "backends.resolver": resolver, "serviceMonitor.enabled": "true",
+                  "prometheusRule.enabled": "true", "networkPolicy.enabled": "true", "autoscaling.enabled": "true",
+                  "dashboards.enabled": "true", "replicaCount": 2}
+        return [part for key, value in wanted.items() for part in ("--set", f"{key}={value}")]
+
+    def folder(self, name):
+        folder = self.world.directory / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def write_slice(self, service, hosts, port):
+        """In place of the controller that makes them from pods."""
+        found = objects.endpoint_slice(0, [objects.endpoint(host) for host in hosts], service, NAMESPACE)
+        found["ports"][0]["port"] = port
+        self.api.apply(found)
+
+    def start_router(self, release, resolver):
+        """The pod of the Deployment, admitted by the server and then run as a process."""
+        found = self.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{release}")["spec"]["template"]
+        pod = {"apiVersion": "v1", "kind": "Pod", "spec": found["spec"],
+               "metadata": {**found["metadata"], "name": f"{release}-0", "namespace": NAMESPACE}}
+        self.api.create(f"/api/v1/namespaces/{NAMESPACE}/pods?dryRun=All", pod)
+        self.checks.that(f"the pod passes Pod Security \"restricted\", resolver {resolver}", True, "admitted")
+        mounts_token = found["spec"]["automountServiceAccountToken"]
+        self.checks.that("the pod gets a token if it needs one", mounts_token == (resolver == "k8s"), mounts_token)
+        if mounts_token:
+            self.kubelet.give_account(found["spec"]["serviceAccountName"])
+        folder = self.kubelet.config_files(found)
+        arguments = [each.replace("/conf/", f"{folder}/") for each in found["spec"]["containers"][0]["args"]]
+        environment = self.kubelet.environment(found, POD_ADDRESS, pod["metadata"]["name"])
+        command = ["env", *(f"{name}={value}" for name, value in environment.items()),
+                   self.world.binaries / "spanring", *arguments]
+        self.router = Child(release, self.folder(resolver), command)
+        self.router.start()
+
+    def helm_test(self, release):
+        """We are the kubelet of its pod: its arguments run as a process, and the exit code becomes the pod's phase."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{release}-probe"
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            test = pool.submit(self.helm, "test", release, "--timeout", "50s")
+            pod = wait_until(lambda: test.done() or self.find(path), "the pod of helm test")
+            if test.done():
+                raise RuntimeError(f"helm test: {test.result().stderr}")
+            container = pod["spec"]["containers"][0]
+            probe = subprocess.run([self.world.binaries / "spanring", *container["args"]], capture_output=True,
+                                   text=True, timeout=40)
+            said = (probe.stdout + probe.stderr).strip()
+            self.end_pod(path, pod, probe.returncode)
+            outcome = test.result()
+        taken = self.taken_spans()
+        self.checks.row("chart", f"helm test of {release}", "", None, said[-110:])
+        self.checks.that(f"helm test {release} passes", outcome.returncode == 0 and probe.returncode == 0,
+                         f"exit {outcome.returncode}, the probe's {probe.returncode}: {said}"
+                         f"{outcome.stderr.strip()[-300:]}")
+        self.checks.that("its span is at exactly one backend", taken == 1, f"{taken} taken")
+
+    def find(self, path):
+        try:
+            return self.api.get(path)
+        except Exception as error:  # noqa: BLE001
+            if getattr(error, "status", 0) != 404:
+                raise
+            return None
+
+    def end_pod(self, path, pod, code):
+        state = {"terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error"}}
+        container = pod["spec"]["containers"][0]
+        self.api.call("PATCH", f"{path}/status", {"status": {
+            "phase": "Failed" if code else "Succeeded",
+            "containerStatuses": [{"name": container["name"], "image": container["image"], "imageID": "",
+                                   "ready": False, "restartCount": 0, "state": state}]}},
+            "application/merge-patch+json")
+
+    def taken_spans(self):
+        """Backends of this rig check sums that a probe's span does not carry, so requests are counted."""
+        return sum(len(ledgers.read_records(backend.ledger, backend.address)[0])
+                   for backend in self.pods.running.values())
+
+    def uninstall(self, release):
+        said = self.helm("uninstall", release)
+        left = [item["metadata"]["name"] for kind in ("services", "configmaps", "serviceaccounts", "pods")
+                for item in self.api.get(f"/api/v1/namespaces/{NAMESPACE}/{kind}")["items"]
+                if item["metadata"]["name"].startswith(f"{release}") and not item["metadata"]["name"].endswith("probe")]
+        self.checks.that(f"helm uninstall {release} leaves nothing", said.returncode == 0 and not left,
+                         said.stderr.strip() or ", ".join(left) or "gone")
+
+    def close(self):
+        if self.router is not None:
+            self.router.kill()
+        if self.pods is not None:
+            self.pods.close()
