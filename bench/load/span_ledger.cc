@@ -5,8 +5,8 @@
 namespace bench {
 namespace {
 
-constexpr std::uint8_t kUnseen = 0;
-constexpr std::uint8_t kMisplaced = 255;
+constexpr std::uint16_t kUnseen = 0;
+constexpr std::uint16_t kMisplaced = 0xffff;
 
 }  // namespace
 
@@ -29,9 +29,9 @@ void SpanLedger::Record(std::size_t listener, const TraceId& trace_id, const Spa
   }
 
   if (*trace >= listener_of_.size()) listener_of_.resize(*trace + *trace / 2 + 1024, kUnseen);
-  std::uint8_t& owner = listener_of_[*trace];
+  std::uint16_t& owner = listener_of_[*trace];
   if (owner == kUnseen) {
-    owner = static_cast<std::uint8_t>(listener + 1);
+    owner = static_cast<std::uint16_t>(listener + 1);
     ++traces_;
   } else if (owner != kMisplaced && owner != listener + 1) {
     owner = kMisplaced;
@@ -42,7 +42,7 @@ void SpanLedger::Record(std::size_t listener, const TraceId& trace_id, const Spa
 std::vector<std::pair<TraceId, std::size_t>> SpanLedger::Sample(std::size_t count) const {
   std::vector<std::pair<TraceId, std::size_t>> sample;
   for (std::size_t trace = 0; trace < listener_of_.size() && sample.size() < count; ++trace) {
-    const std::uint8_t owner = listener_of_[trace];
+    const std::uint16_t owner = listener_of_[trace];
     if (owner != kUnseen && owner != kMisplaced) {
       sample.emplace_back(MakeTraceId(trace), std::size_t{owner} - 1);
     }
