@@ -37,7 +37,10 @@ class Api:
             status, text = self._exchange(method, path, body, {**self._headers, "Content-Type": kind})
         if status >= 300:
             raise ApiError(status, _message(text))
-        return json.loads(text) if text.startswith("{") else text
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
 
     def get(self, path):
         return self.call("GET", path)

@@ -1,6 +1,7 @@
 """etcd and kube-apiserver with RBAC, service-account tokens and an audit log; and the files a pod finds them by."""
 import base64
 import collections
+import datetime
 import json
 import os
 import pathlib
@@ -38,6 +39,7 @@ class ControlPlane:
         self.ca = made.ca
         self.audit_log = self.directory / "audit.log"
         self.api = Api(HOST, PORT, self.ca, ADMIN_TOKEN)
+        self.starts = []  # (when, ready): before it is ready the server knows neither accounts nor roles
         self.etcd = Child("etcd", self.directory, [
             programs["etcd"], "--data-dir", self.directory / "etcd", "--unsafe-no-fsync",
             "--listen-client-urls", ETCD, "--advertise-client-urls", ETCD, "--listen-peer-urls", "http://127.0.0.1:2380"])
@@ -69,11 +71,13 @@ class ControlPlane:
         self.start_server()
 
     def start_server(self):
+        began = _now()
         self.server.start()
         wait_until(lambda: not self.server.alive() or self.api.is_ready(), "kube-apiserver to be ready",
                    START_DEADLINE_S)
         if not self.server.alive():
             raise RuntimeError(f"kube-apiserver ended:\n{self.server.tail(20)}")
+        self.starts.append((began, _now()))
 
     def close(self):
         self.api.close()
@@ -112,18 +116,21 @@ class ControlPlane:
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]}))
 
     def requests_of(self, user):
-        """{(verb, code): how many} of the audit log, and of watches the kind of end as well."""
-        seen = collections.Counter()
+        """({(verb, code): how many}, how many were refused by a server that was ready)."""
+        seen, refused = collections.Counter(), 0
         for line in self.audit_log.read_text().splitlines():
             event = json.loads(line)
-            if event["user"].get("username") == user and event["stage"] != "ResponseStarted":
-                seen[event["verb"], event.get("responseStatus", {}).get("code", 0)] += 1
-        return seen
+            if event["user"].get("username") != user or event["stage"] == "ResponseStarted":
+                continue
+            code = (event.get("responseStatus") or {}).get("code", 0)
+            seen[event["verb"], code] += 1
+            at = datetime.datetime.fromisoformat(event["stageTimestamp"])
+            refused += code in (401, 403) and not any(began <= at <= ready for began, ready in self.starts)
+        return seen, refused
 
-    def rejected_requests(self):
-        """Requests without a user the server knows: a token that is no longer good."""
-        return sum(json.loads(line).get("responseStatus", {}).get("code") == 401
-                   for line in self.audit_log.read_text().splitlines())
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def put_pod_files(ca, token, where):

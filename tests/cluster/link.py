@@ -15,6 +15,18 @@ class Link:
         self._lock = threading.Lock()
         self._open = weakref.WeakSet()  # both ends of each connection; closed when their threads have let go
         self._listener = None
+        self._is_flowing = threading.Event()
+        self._is_flowing.set()
+        self.heal()
+
+    def freeze(self):
+        """From now on nothing is carried, and no connection ends."""
+        self._is_flowing.clear()
+
+    def renew(self):
+        """Ends all connections; new ones are carried."""
+        self.cut()
+        self._is_flowing.set()
         self.heal()
 
     def cut(self):
@@ -39,6 +51,7 @@ class Link:
                 near, _ = listener.accept()
             except OSError:
                 return  # cut
+            self._is_flowing.wait()
             try:
                 far = socket.create_connection(self._target, timeout=5)
             except OSError:
@@ -49,15 +62,16 @@ class Link:
                     return
                 self._open |= {near, far}
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=_carry, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
 
-
-def _carry(source, sink):
-    with contextlib.suppress(OSError):
-        while data := source.recv(CHUNK):
-            sink.sendall(data)
-    _end(source)
-    _end(sink)
+    def _carry(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK):
+                self._is_flowing.wait()
+                sink.sendall(data)
+        self._is_flowing.wait()
+        _end(source)
+        _end(sink)
 
 
 def _end(one):

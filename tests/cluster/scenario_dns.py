@@ -15,7 +15,7 @@ from rig_processes import Router, wait_until
 from ring_watch import RingWatch, Rings
 
 TTL_S = 2
-INTERVAL_S = 30             # longer than the TTL, which therefore decides
+INTERVAL_S = 5              # longer than the TTL, which therefore decides; counts after NXDOMAIN
 RATE = 60
 # Around what fits 512 and 1232 bytes (compressed names), and far beyond.
 SIZES = (26, 28, 70, 72, 300)
