@@ -1,26 +1,23 @@
 #!/usr/bin/env bash
-# Builds etcd, kube-apiserver, CoreDNS and Helm from their Go modules (programs/*/go.mod pins the versions).
+# Builds etcd, kube-apiserver and CoreDNS from their Go modules (programs/*/go.mod pins the versions), and Helm.
 #   build_programs.sh CACHE_DIR    prints "NAME PATH" for each, and "crds FOLDER": custom resources that a chart may have
-# Kept as made_once.sh says. Exit 3: Go is missing or too old. Exit 1: a build failed.
+# Helm and those definitions are made by ./dev helm's build_tools.sh, into the folder beside CACHE_DIR. Kept as made_once.sh says. Exit 3: Go is missing or too old. Exit 1: a build failed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$1
+# shellcheck disable=SC2034  # made_once.sh reads it
 verb=cluster
 # shellcheck source=tests/support/made_once.sh
 source "$here/../support/made_once.sh"
 
-# build NAME MINUTES FOLDER [LINKER_FLAG…]: the module's own program, or else the tool that its go.mod names.
+# build NAME MINUTES FOLDER [LINKER_FLAG…]
 build() {
   local name=$1 minutes=$2 folder=$3
   shift 3
   say "building $name (about $minutes min of two CPUs, once)"
   cd "$here/programs/$name"
-  if [[ -e main.go ]]; then
-    logged "$cache/$name.log" nice -n 10 go build -trimpath -ldflags "-s -w $*" -o "$folder/$name" .
-  else
-    GOBIN=$folder logged "$cache/$name.log" nice -n 10 go install -trimpath -ldflags "-s -w $*" tool
-  fi
+  logged "$cache/$name.log" nice -n 10 go build -trimpath -ldflags "-s -w $*" -o "$folder/$name" .
 }
 
 # Without these, clients are told that the server is v0.0.0.
@@ -32,28 +29,18 @@ server_version() {
     gitMinor "${BASH_REMATCH[2]}"
 }
 
-build_etcd() { build etcd 2 "$1"; }
+build_etcd() { build etcd 1 "$1"; }
 build_kube-apiserver() { build kube-apiserver 4 "$1" "$(server_version)"; }
-build_coredns() { build coredns 4 "$1"; }
-build_helm() { build helm 3 "$1"; }
-
-# The definitions of ServiceMonitor and its like, out of the archive of their module.
-build_crds() {
-  local folder
-  cd "$here/programs/crds"
-  logged "$cache/crds.log" go mod download -json github.com/prometheus-operator/prometheus-operator
-  folder=$(sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' "$cache/crds.log")
-  for kind in servicemonitors podmonitors prometheusrules; do
-    install -m 644 "$folder/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" "$1/"
-  done
-}
+build_coredns() { build coredns 1 "$1"; }
 
 need_go 26 "kube-apiserver"
 mkdir -p "$cache"
-for name in etcd kube-apiserver coredns helm crds; do
-  module=$here/programs/$name
-  sources=("$module"/go.{mod,sum} "${BASH_SOURCE[0]}")
-  [[ ! -e $module/main.go ]] || sources+=("$module/main.go")
-  folder=$(made "$name" "${sources[@]}")
-  case $name in crds) echo "$name $folder" ;; *) echo "$name $folder/$name" ;; esac
+for name in etcd kube-apiserver coredns; do
+  folder=$(made "$name" "$here/programs/$name"/{main.go,go.mod,go.sum} "${BASH_SOURCE[0]}")
+  echo "$name $folder/$name"
 done
+mkdir -p "$cache/../helm"
+tools=$(flock --wait 900 "$cache/../helm/lock" "$here/../helm/build_tools.sh" "$cache/../helm")
+echo "helm3 $tools/helm3"
+echo "helm4 $tools/helm4"
+echo "crds $tools/crds"

@@ -12,11 +12,12 @@ import traceback
 
 import places
 import objects
+import scenario_chart
 import scenario_dns
 import scenario_endpoints
 from control_plane import ControlPlane
 
-SCENARIOS = {"endpoints": scenario_endpoints, "dns": scenario_dns}
+SCENARIOS = {"endpoints": scenario_endpoints, "dns": scenario_dns, "chart": scenario_chart}
 
 
 class World:

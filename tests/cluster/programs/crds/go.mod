@@ -1,5 +1,0 @@
-module cluster/crds
-
-go 1.26.0
-
-require github.com/prometheus-operator/prometheus-operator v0.93.0
