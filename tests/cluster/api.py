@@ -30,6 +30,8 @@ class Api:
         """The answer as a dict, or as text if it is none; ApiError when it is not 2xx; OSError without an answer."""
         if isinstance(body, dict):
             body = json.dumps(body)
+        if isinstance(body, str):
+            body = body.encode()
         try:
             status, text = self._exchange(method, path, body, {**self._headers, "Content-Type": kind})
         except (OSError, http.client.HTTPException):
@@ -52,8 +54,9 @@ class Api:
         return self.call("PATCH", f"{self.path(item)}?fieldManager={MANAGER}&force=true&fieldValidation=Strict", item,
                          "application/apply-patch+yaml")
 
-    def apply_yaml(self, path, text):
-        return self.call("PATCH", f"{path}?fieldManager={MANAGER}&force=true", text, "application/apply-patch+yaml")
+    def apply_yaml(self, path, text, options=""):
+        return self.call("PATCH", f"{path}?fieldManager={MANAGER}&force=true{options}", text,
+                         "application/apply-patch+yaml")
 
     def delete(self, item):
         return self.call("DELETE", self.path(item))

@@ -17,6 +17,7 @@ from rig_processes import Child
 
 HOST, PORT = "10.98.0.1", 6443
 ETCD = "http://127.0.0.1:2379"
+SERVICES = "10.96.0.0/16,fd00:96::/112"  # both families, so that Services may ask for them
 ADMIN_TOKEN = "cluster-test-admin"
 START_DEADLINE_S = 90
 POD_FILES = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -42,10 +43,11 @@ class ControlPlane:
         self.starts = []  # (when, ready): before it is ready the server knows neither accounts nor roles
         self.etcd = Child("etcd", self.directory, [
             programs["etcd"], "--data-dir", self.directory / "etcd", "--unsafe-no-fsync",
-            "--listen-client-urls", ETCD, "--advertise-client-urls", ETCD, "--listen-peer-urls", "http://127.0.0.1:2380"])
+            "--listen-client-urls", ETCD, "--advertise-client-urls", ETCD,
+            "--listen-peer-urls", "http://127.0.0.1:2380"])
         self.server = Child("kube-apiserver", self.directory, [
             programs["kube-apiserver"], f"--etcd-servers={ETCD}", f"--bind-address={HOST}",
-            f"--advertise-address={HOST}", f"--secure-port={PORT}", "--service-cluster-ip-range=10.96.0.0/16",
+            f"--advertise-address={HOST}", f"--secure-port={PORT}", f"--service-cluster-ip-range={SERVICES}",
             f"--tls-cert-file={made.server.certificate}", f"--tls-private-key-file={made.server.key}",
             *self._account_options(), "--authorization-mode=RBAC", "--allow-privileged",
             f"--audit-policy-file={self._file('audit-policy.yaml', AUDIT_POLICY)}",

@@ -35,7 +35,8 @@ def ask(server, name, kind=TYPE_A, over_tcp=False, buffer_bytes=1232):
 def _query(name, kind, buffer_bytes):
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
     header = os.urandom(2) + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 1)
-    return header + labels + b"\0" + struct.pack("!HH", kind, 1) + struct.pack("!BHHIH", 0, TYPE_OPT, buffer_bytes, 0, 0)
+    options = struct.pack("!BHHIH", 0, TYPE_OPT, buffer_bytes, 0, 0)
+    return header + labels + b"\0" + struct.pack("!HH", kind, 1) + options
 
 
 def _read(answer):
