@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds etcd, kube-apiserver and CoreDNS from their Go modules (programs/*/go.mod pins the versions), and Helm.
-#   build_programs.sh CACHE_DIR    prints "NAME PATH" for each, and "crds FOLDER": custom resources that a chart may have
-# Helm and those definitions are made by tests/helm/build_tools.sh, into the folder helm beside CACHE_DIR. All is kept as
-# made_once.sh says. Exit 3: Go is missing or too old. Exit 1: a build failed.
+#   build_programs.sh CACHE_DIR    prints "NAME PATH" for each, and "crds FOLDER": definitions of custom resources
+# Helm and those definitions are made by tests/helm/build_tools.sh, into the folder helm beside CACHE_DIR. All is kept
+# as made_once.sh says. Exit 3: Go is missing or too old. Exit 1: a build failed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

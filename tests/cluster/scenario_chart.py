@@ -84,13 +84,14 @@ class Scenario:
         return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
     def helm(self, *arguments):
-        command = [self.world.programs[self.helm_version], *arguments, "--kubeconfig", self.kubeconfig, "--namespace", NAMESPACE]
+        command = [self.world.programs[self.helm_version], *arguments, "--kubeconfig", self.kubeconfig,
+                   "--namespace", NAMESPACE]
         environment = os.environ | {"HOME": str(self.world.directory)}
         return subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment,
                               timeout=HELM_DEADLINE_S)
 
     def dry_runs(self):
-        """Helm asks the server what it knows; then the server validates, defaults and admits each object, and keeps none."""
+        """Helm asks the server what it knows; then the server validates and admits each object, and keeps none."""
         files = sorted((CHART / "ci").glob("*.yaml"))
         began, bad, count = time.monotonic(), [], 0
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
