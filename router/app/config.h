@@ -169,7 +169,8 @@ struct Config {
     std::size_t request_bytes_max = (std::size_t{4} << 20) - (std::size_t{64} << 10);
     std::uint32_t in_flight_max = 256;                      // requests; later ones wait
     std::size_t pending_bytes_max = std::size_t{64} << 20;  // bytes waiting for a free place
-    std::size_t merged_bytes_max = std::size_t{256} << 10;  // of requests that leave as one; 0: none
+    std::size_t merged_bytes_max = std::size_t{256}
+                                   << 10;  // of requests that leave as one; 0: none
     bool operator==(const Backend&) const = default;
   };
 
@@ -208,7 +209,11 @@ struct Config {
     bool is_default = true;  // the file does not say where: a port in use is no reason to stop
     Address endpoint{"localhost", 13134};
     std::vector<std::string> allowed_hosts;  // names it may be asked by, besides localhost
-    bool operator==(const Admin&) const = default;
+    // Whether the file says it makes no difference to what is said.
+    bool operator==(const Admin& other) const {
+      return is_enabled == other.is_enabled && endpoint == other.endpoint &&
+             allowed_hosts == other.allowed_hosts;
+    }
   };
 
   enum class LogLevel { kDebug, kInfo, kWarn, kError };

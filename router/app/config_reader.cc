@@ -18,6 +18,7 @@
 #include "router/app/config_values.h"
 #include "router/app/config_view.h"
 #include "router/app/yaml_source.h"
+#include "router/base/ascii_text.h"
 
 namespace router {
 namespace {

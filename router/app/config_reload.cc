@@ -36,7 +36,6 @@ ReloadPlan PlanReload(const Config& running, Config wanted) {
        "service.telemetry.metrics.readers[].pull.exporter.prometheus", keys);
   Hold(running.admin.is_enabled, wanted.admin.is_enabled, "spanring.admin.enabled", keys);
   Hold(running.admin.endpoint, wanted.admin.endpoint, "spanring.admin.endpoint", keys);
-  wanted.admin.is_default = running.admin.is_default;  // matters at the start only
   Hold(running.workers, wanted.workers, "spanring.workers", keys);
   plan.is_unchanged = keys.empty() && wanted == running;
   plan.config = std::move(wanted);

@@ -41,14 +41,13 @@ ExportResponse ParseExportResponse(std::span<const std::uint8_t> bytes) {
 }
 
 std::string SerializeExportResponse(const PartialSuccess& partial) {
+  if (partial.IsFullSuccess()) return {};
   proto::ExportTraceServiceResponse response;
-  if (!partial.IsFullSuccess()) {
-    proto::ExportTracePartialSuccess& answer = *response.mutable_partial_success();
-    answer.set_rejected_spans(std::max<std::int64_t>(0, partial.rejected_spans));
-    answer.set_error_message(partial.message.empty()
-                                 ? std::string(kNoReasonGiven)
-                                 : AsciiSafe(partial.message, kJoinedMessageBytesMax));
-  }
+  proto::ExportTracePartialSuccess& answer = *response.mutable_partial_success();
+  answer.set_rejected_spans(std::max<std::int64_t>(0, partial.rejected_spans));
+  answer.set_error_message(partial.message.empty()
+                               ? std::string(kNoReasonGiven)
+                               : AsciiSafe(partial.message, kJoinedMessageBytesMax));
   return response.SerializeAsString();
 }
 

@@ -149,7 +149,7 @@ TEST(ConfigFaultsTest, OneWrongValueGivesOneFault) {
       {"service.telemetry.metrics.readers[].pull.exporter.prometheus.prot", "1",
        "did you mean port?"},
       {"service.telemetry.logs.level", "loud", "expected one of debug, info"},
-      {"service.telemetry.logs.encoding", "json", "not supported yet: only console"},
+      {"service.telemetry.logs.encoding", "xml", "expected one of console, json"},
       {"spanring.memory.limit", "1MiB", "must be from 16MiB to 1024GiB, or 0"},
       {"spanring.memory.limit", "lots", "expected a size in bytes"},
       {"spanring.ring.slots_log2", "23", "must be from 16 to 22"},

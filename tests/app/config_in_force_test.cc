@@ -78,7 +78,7 @@ TEST(ConfigInForceTest, EveryKeyIsToldAsWhatItIs) {
   ASSERT_TRUE(report.config) << Texts(report.faults);
   EXPECT_THAT(report.in_force,
               AllOf(HasSubstr("# sending_queue: done otherwise: there is no queue"),
-                    HasSubstr("# zpages: no effect: "), HasSubstr("# sampling: no effect: "),
+                    HasSubstr("# zpages: done otherwise: "), HasSubstr("# sampling: no effect: "),
                     HasSubstr("endpoint: localhost:4317  # default\n"),
                     HasSubstr("hostname: otelcol-backend\n"), HasSubstr("port: \"4317\"\n")));
 }

@@ -47,9 +47,11 @@ TEST(ConfigReaderTest, MinimalFileTakesTheDefaultsOfTheCollector) {
   EXPECT_TRUE(dns.has_port);
   EXPECT_EQ(dns.interval, 5s);
   EXPECT_EQ(dns.timeout, 1s);
-  EXPECT_EQ(Summarize(config),
-            "gRPC localhost:4317, HTTP localhost:4318 -> dns otelcol-backend:4317 every 5s, gzip, "
-            "timeout 5s; ring spanring; health localhost:13133/; metrics localhost:8888");
+  EXPECT_EQ(
+      Summarize(config),
+      "gRPC localhost:4317, HTTP localhost:4318 -> dns otelcol-backend:4317 every 5s, gzip, "
+      "timeout 5s; ring spanring; health localhost:13133/; metrics localhost:8888; status page "
+      "localhost:13134");
 }
 
 // Scenario: every file in examples/.
@@ -222,10 +224,10 @@ TEST(ConfigReaderTest, HealthAndMetricsCanBeSwitchedOff) {
 // Guarantees: the Collector's defaults; each key arrives, and a whole domain name is understood.
 TEST(ConfigReaderTest, KubernetesResolverIsRead) {
   const auto read = [](const std::string& keys, const std::string& own = "") {
-    const ConfigReport report =
-        ReadText("exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: "
-                 "{k8s: {" +
-                 keys + "}}}}\n" + own);
+    const ConfigReport report = ReadText(
+        "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: "
+        "{k8s: {" +
+        keys + "}}}}\n" + own);
     EXPECT_EQ(Texts(report.faults), "");
     EXPECT_EQ(Texts(report.warnings), "");
     return *report.config;

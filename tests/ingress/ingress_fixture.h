@@ -32,7 +32,7 @@ class IngressTest : public ForwardTest {
     if (backends > 0) {
       SetUpRouter(backends);
     } else {
-      forwarder_.emplace(loop_, memory_, codec_, ledger_, ForwarderOptions{});
+      forwarder_.emplace(loop_, memory_, ledger_, ForwarderOptions{});
     }
     server_ = std::make_unique<OtlpServer>(IngressContext{.loop = loop_,
                                                           .memory = memory_,

@@ -81,7 +81,7 @@ class Schedule final : private World, private BackendObserver {
           loop_, codec_, std::make_shared<const BackendOptions>(), endpoints_.back(), self));
       SetState(*backends_.back(), BackendState::kReady);
     }
-    forwarder_.emplace(loop_, memory_, codec_, ledger_,
+    forwarder_.emplace(loop_, memory_, ledger_,
                        ForwarderOptions{.compression = Compression::kNone});
     is_on_ring_.fill(true);
     SetRing();
