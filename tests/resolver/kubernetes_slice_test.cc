@@ -48,6 +48,13 @@ std::vector<std::string> CollectorNames(const EndpointSet& set) {
   return names;
 }
 
+// Scenario: an answer without a byte, as a page and as an event. The fuzzer found it under UBSan.
+// Guarantees: refused like anything else that is no JSON.
+TEST(EndpointSliceTest, NothingIsNoAnswer) {
+  EXPECT_FALSE(ParseSlicePage({}).has_value());
+  EXPECT_FALSE(ParseSliceEvent({}).has_value());
+}
+
 // Scenario: conditions that are absent, null, true and false in all their combinations.
 // Guarantees: nobody saying anything means ready; terminating is not ready whatever else is said.
 TEST(EndpointSliceTest, ConditionsAreReadAsKubernetesMeansThem) {
