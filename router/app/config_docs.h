@@ -1,5 +1,6 @@
-// RenderConfigurationDocs: docs/configuration.md, and a table of docs/migration.md, from the key table, so that the page cannot drift
-// from the reader. A test compares the file with it and says how to write it anew.
+// RenderConfigurationDocs: docs/configuration.md, and a table of docs/migration.md, from the key
+// table, so that the page cannot drift from the reader. A test compares the file with it and says
+// how to write it anew.
 // Thread safety: pure.
 #pragma once
 

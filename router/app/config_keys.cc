@@ -506,7 +506,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
         .Default("256")
         .Within(1, 10'000),
     Key("spanring.backend.pending_bytes_max", kBytes,
-        "Bytes in flight and waiting, uncompressed, per worker; beyond it requests for this backend are refused "
+        "Bytes in flight and waiting, uncompressed, per worker; beyond it requests for this "
+        "backend are refused "
         "for the moment.")
         .Default("64MiB")
         .Within(kMiB, 16 * kGiB),

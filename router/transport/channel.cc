@@ -8,7 +8,9 @@ namespace router {
 using boost::asio::ip::tcp;
 
 Channel::Channel(WorkerLoop& loop, Transport transport, WhenBlocked when_blocked)
-    : Flushable(loop, Stage::kWrite), transport_(std::move(transport)), when_blocked_(when_blocked) {}
+    : Flushable(loop, Stage::kWrite),
+      transport_(std::move(transport)),
+      when_blocked_(when_blocked) {}
 
 Channel::~Channel() = default;
 

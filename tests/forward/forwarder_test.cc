@@ -198,8 +198,7 @@ TEST_F(ForwarderTest, TooManySpansAreRefusedForGood) {
 // Guarantees: GS-12: UNAVAILABLE with a RetryInfo of the configured delay ± 20 %; the spans are
 // counted refused.
 TEST_F(ForwarderTest, WithoutBackendsTheClientShallComeBack) {
-  forwarder_.emplace(loop_, memory_, ledger_,
-                     ForwarderOptions{.retry_delay = milliseconds(500)});
+  forwarder_.emplace(loop_, memory_, ledger_, ForwarderOptions{.retry_delay = milliseconds(500)});
   const std::string request = RequestOf({std::string(16, 'a'), std::string(16, 'b')});
   for (int round = 0; round < 2; ++round) {
     const Verdict verdict = Await(request);
