@@ -2,8 +2,8 @@
 // which the API server says it: a page of a list, or one event of a watch.
 //
 // Whatever is no such JSON is an error as a whole: a part of a set must not pass for the set.
-// Fields that we do not know are passed over. Thread safety: values and pure functions; parsers
-// keep nothing.
+// Fields that we do not know are passed over.
+// Thread safety: values and pure functions; parsers keep nothing.
 #pragma once
 
 #include <boost/asio/ip/address.hpp>

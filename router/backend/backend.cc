@@ -355,18 +355,7 @@ void Backend::Send(Attempt& attempt) {
   }
   const bool is_first = pending_bytes_ == 0;
   pending_bytes_ += attempt.frame.size();
-  switch (state()) {
-    case BackendState::kDown:
-      EndLater(attempt, "backend " + endpoint_.name + " is down: " + last_error_);
-      return;
-    case BackendState::kDraining:
-    case BackendState::kGone:
-      EndLater(attempt, "backend " + endpoint_.name + " was removed");
-      return;
-    case BackendState::kConnecting:
-    case BackendState::kReady:
-      break;
-  }
+  if (EndIfUnusable(attempt)) return;
   if (loop().Now() < held_until_ && attempt.deadline <= held_until_) {
     EndLater(attempt, HeldResult());
     return;
@@ -381,6 +370,13 @@ void Backend::Send(Attempt& attempt) {
   waiting_.push_back(&attempt);
   metrics_->waiting.Add();
   MarkDirty();
+}
+
+bool Backend::EndIfUnusable(Attempt& attempt) {
+  if (is_usable()) return false;
+  EndLater(attempt,
+           "backend " + endpoint_.name + (is_down() ? " is down: " + last_error_ : " was removed"));
+  return true;
 }
 
 bool Backend::FailIfTooLate(Attempt& attempt) {
@@ -651,12 +647,7 @@ void Backend::FinishEach(const Message& message, const AttemptResult& result) {
 
 // To the head of the queue.
 void Backend::Requeue(Attempt& attempt) {
-  if (state() == BackendState::kDown || state() == BackendState::kDraining ||
-      state() == BackendState::kGone) {
-    EndLater(attempt, "backend " + endpoint_.name +
-                          (is_down() ? " is down: " + last_error_ : " was removed"));
-    return;
-  }
+  if (EndIfUnusable(attempt)) return;
   waiting_.push_front(&attempt);
   metrics_->waiting.Add();
 }

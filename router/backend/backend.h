@@ -128,6 +128,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void Replace(Duration delay);
   void Flush() override;
 
+  bool EndIfUnusable(Attempt& attempt);
   bool FailIfTooLate(Attempt& attempt);
   void SendWaiting();
   bool SendFirst(std::size_t count);

@@ -1,13 +1,14 @@
 // Membership: which of the known backends are on the ring. The rules, without threads, clock or
 // I/O.
 //
-// Those whom discovery names at first join as a whole, once one of them has connected and each has
-// been heard of or enough was waited (is_settled): those that did not connect are down. So replicas
-// that start at different times have the same ring. Whoever is named later joins when a worker has
-// connected to it for the first time. A backend leaves when discovery drops it, and only then. It
-// is down while a worker says so; it stays on the ring, and its traces fail over.
-// When discovery drops all that are on the ring at once, they stay, and stay known, until one of
-// the others has connected: a ring that was settled is never empty. Thread safety: one thread.
+// Those whom discovery names at first join as a whole, once one of them has connected and each
+// has been heard of or enough was waited (is_settled): those that did not connect are down. So
+// replicas that start at different times have the same ring. Whoever is named later joins when
+// a worker has connected to it for the first time. A backend leaves when discovery drops it,
+// and only then. It is down while a worker says so; it stays on the ring, and its traces fail
+// over. When discovery drops all that are on the ring at once, they stay, and stay known, until
+// one of the others has connected: a ring that was settled is never empty.
+// Thread safety: one thread.
 // Invariant: every joined name is known. Not settled: nobody has joined as far as others see.
 #pragma once
 

@@ -1,10 +1,11 @@
 // HandshakeGate: where the TLS handshakes of one worker's clients wait for their turn.
 //
 // A step of a handshake costs as much as hundreds of requests. So only one is taken between two
-// looks at everything else, all together take no more than kHandshakeShare of the worker's time, or
-// kHandshakeBusyShare while it has much else to do, and no more than kHandshakesMax are under way
-// at once; the others wait with what they have sent still in the kernel. Those under way come
-// before those that have not begun. Thread safety: its worker only; the counters any thread.
+// looks at everything else, all together take no more than kHandshakeShare of the worker's
+// time, or kHandshakeBusyShare while it has much else to do, and no more than kHandshakesMax
+// are under way at once; the others wait with what they have sent still in the kernel. Those
+// under way come before those that have not begun.
+// Thread safety: its worker only; the counters any thread.
 // Ownership: shared by the server and its transports; refers to channels weakly.
 #pragma once
 
