@@ -77,20 +77,21 @@ void ExportCall::SendShard(Shard& shard) {
 
 void ExportCall::OnAttemptDone(Shard& shard, AttemptResult&& result) {
   shard.timer.Cancel();
+  shard.was_processed_maybe |= result.was_processed_maybe;
   ShardOutcome& outcome = shard.outcome;
-  outcome.kind = KindOf(result.kind);
   // The backend was told our deadline and keeps it by its own clock: its word may come before our
   // timer's.
   const bool is_late = forwarder_.loop_.Now() + kDeadlineSlack >= shard.deadline;
   if (is_late && result.kind == AttemptResult::Kind::kTransient &&
       (result.code == GrpcCode::kDeadlineExceeded || result.code == GrpcCode::kCancelled)) {
-    outcome.kind = Kind::kTimedOut;
+    RememberTimeout(shard, std::move(result.message));
+  } else {
+    outcome.kind = KindOf(result.kind);
+    outcome.code = result.code;
+    outcome.rejected_spans = result.rejected_spans;
+    outcome.message = std::move(result.message);
+    outcome.retry_delay = result.retry_delay;
   }
-  outcome.code = result.code;
-  outcome.rejected_spans = result.rejected_spans;
-  outcome.message = std::move(result.message);
-  outcome.retry_delay = result.retry_delay;
-  shard.was_processed_maybe |= result.was_processed_maybe;
   const bool is_final = outcome.kind == Kind::kAccepted || outcome.kind == Kind::kPermanent;
   if (IsTooLargeForBackend(outcome) && shard.spans > 1 && sink_ != nullptr) {
     forwarder_.RouteAnew(*this, shard, Forwarder::Cut::kHalves);
@@ -112,11 +113,19 @@ void ExportCall::OnTimer(Shard& shard) {
 void ExportCall::OnAttemptTimeout(Shard& shard) {
   shard.was_processed_maybe |= shard.is_on_wire();
   shard.backend->Cancel(shard, AttemptOutcome::kTimeout);
-  shard.outcome.kind = Kind::kTimedOut;
-  shard.outcome.code = GrpcCode::kDeadlineExceeded;
-  shard.outcome.retry_delay.reset();  // of an earlier attempt
-  shard.outcome.message = "backend " + shard.backend->endpoint().name + " did not answer in time";
+  RememberTimeout(shard, "backend " + shard.backend->endpoint().name + " did not answer in time");
   RetryOrFinish(shard);
+}
+
+void ExportCall::RememberTimeout(Shard& shard, std::string&& message) {
+  ShardOutcome& outcome = shard.outcome;
+  const bool is_cut_short = shard.deadline >= deadline_;
+  const bool has_answer = outcome.code != GrpcCode::kOk && outcome.kind != Kind::kTimedOut;
+  if (is_cut_short && has_answer) return;
+  outcome.kind = Kind::kTimedOut;
+  outcome.code = GrpcCode::kDeadlineExceeded;
+  outcome.retry_delay.reset();  // of an earlier attempt
+  outcome.message = std::move(message);
 }
 
 // ---- again -------------------------------------------------------------------------------------

@@ -49,6 +49,9 @@ class ExportCall {
   void OnAttemptDone(Shard& shard, AttemptResult&& result);
   void OnTimer(Shard& shard);
   void OnAttemptTimeout(Shard& shard);
+  // Unless only the call's end cut the attempt short: then what the backend answered before (try
+  // again, and when) tells the client more.
+  void RememberTimeout(Shard& shard, std::string&& message);
   // It will be tried again, or this was its last word.
   void RetryOrFinish(Shard& shard);
   void PauseOrFinish(Shard& shard, milliseconds pause);

@@ -148,6 +148,20 @@ TEST_F(ResendTest, TheDeadlineHoldsAllAttemptsP14) {
   }
 }
 
+// Scenario: a backend says UNAVAILABLE and asks for 300 ms; the next attempt, with less than 200 ms
+// left, is not answered before the request's time is up.
+// Guarantees: GC-10: what it said is what the client is told: try again, and when.
+TEST_F(ResendTest, AnAttemptCutShortDoesNotHideTheAnswerBeforeIt) {
+  SetUpRouter(1);
+  backends_[0]->AnswerBy([attempts = 0](ServerStream& stream) mutable {
+    if (attempts++ == 0) Status(GrpcCode::kUnavailable, milliseconds(300))(stream);
+  });
+  const Verdict verdict = Await(RequestOf({IdOf(0)}), milliseconds(450));
+  EXPECT_EQ(backends_[0]->requests().size(), 2u);
+  EXPECT_EQ(verdict.code, GrpcCode::kUnavailable) << verdict.message;
+  EXPECT_EQ(verdict.retry_delay, milliseconds(300));
+}
+
 // Scenario: the client goes away while its shard pauses for 200 ms.
 // Guarantees: FM-17: it ends at once, and nothing is sent afterwards.
 TEST_F(ResendTest, CancelInAPauseEndsAtOnceFm17) {
