@@ -160,8 +160,7 @@ void Discovery::OnResolution(const resolver::ResolutionReport& report) {
   if (stats_.recent.size() > ResolverStats::kRecentMax) stats_.recent.pop_back();
   if (report.outcome == resolver::Outcome::kSuccess) stats_.last_success = Clock::now();
   // Once per change of outcome, so that an outage of hours is two lines.
-  std::uint64_t left_out = 0;
-  if (report.outcome != last_logged_ && log_limiter_.Allow(Clock::now(), &left_out)) {
+  if (report.outcome != last_logged_ && log_limiter_.Allow(Clock::now())) {
     if (report.outcome == resolver::Outcome::kSuccess) {
       spdlog::info("resolver: {} resolves again, {} records", report.hostname, report.records);
     } else {

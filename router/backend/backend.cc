@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <ranges>
 #include <utility>
 
 #include "router/base/limits.h"
@@ -226,11 +225,9 @@ void Backend::OnConnectFailed(std::string_view reason) {
 void Backend::OnLocalFailure(int error) {
   connect_timer_.Cancel();
   metrics_->local_connect_failures.Add();
-  std::uint64_t left_out = 0;
-  if (local_log_.Allow(loop().Now(), &left_out)) {
-    spdlog::warn(
-        "cannot connect to backend {}, which is not its fault: {} ({} such lines left out)",
-        endpoint_.name, LocalCause(error), left_out);
+  if (const auto left_out = local_log_.Allow(loop().Now())) {
+    spdlog::warn("cannot connect to backend {}, which is not its fault: {}{}", endpoint_.name,
+                 LocalCause(error), *left_out);
   }
   const double factor = std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
   loop().SetTimer(reconnect_timer_,
@@ -240,10 +237,9 @@ void Backend::OnLocalFailure(int error) {
 
 void Backend::GoDown(std::string_view reason, Duration probe_after) {
   last_error_ = reason;
-  std::uint64_t left_out = 0;
-  if (state() != BackendState::kDown && state_log_.Allow(loop().Now(), &left_out)) {
-    spdlog::warn("backend {} is down: {} ({} such lines left out)", endpoint_.name, reason,
-                 left_out);
+  if (state() != BackendState::kDown) {
+    if (const auto left_out = state_log_.Allow(loop().Now()))
+      spdlog::warn("backend {} is down: {}{}", endpoint_.name, reason, *left_out);
   }
   TransitionTo(BackendState::kDown);
   FailWaiting("backend " + endpoint_.name + " is down: " + last_error_);
@@ -278,10 +274,8 @@ void Backend::OnConnectionReady() {
   silent_since_ = connected_at_;
   silent_before_ = {};
   metrics_->connects.Add();
-  std::uint64_t left_out = 0;
-  if (state() == BackendState::kDown && state_log_.Allow(connected_at_, &left_out)) {
+  if (state() == BackendState::kDown && state_log_.Allow(connected_at_))
     spdlog::info("backend {} is back", endpoint_.name);
-  }
   TransitionTo(BackendState::kReady);
   Report(true);
   MarkDirty();
@@ -602,7 +596,8 @@ void Backend::OnResponse(Message& message, GrpcResponse&& response) {
 // It was proved that none of them was processed.
 void Backend::SendAgain(const Message& message, const AttemptResult& result) {
   const bool is_leaving = state() == BackendState::kDraining || state() == BackendState::kGone;
-  for (Attempt* attempt : std::views::reverse(message.attempts)) {
+  for (auto it = message.attempts.rbegin(); it != message.attempts.rend(); ++it) {
+    Attempt* const attempt = *it;
     if (is_leaving || attempt->is_abandoned || std::exchange(attempt->was_resent_, true)) {
       EndLater(*attempt, AttemptResult(result));
     } else {
@@ -615,7 +610,8 @@ void Backend::SendAgain(const Message& message, const AttemptResult& result) {
 void Backend::SendEachAlone(const Message& message, const AttemptResult& result) {
   merge_again_at_ = loop().Now() + kMergePause;
   metrics_->unmerged.Add();
-  for (Attempt* attempt : std::views::reverse(message.attempts)) {
+  for (auto it = message.attempts.rbegin(); it != message.attempts.rend(); ++it) {
+    Attempt* const attempt = *it;
     if (attempt->is_abandoned) {
       EndLater(*attempt, AttemptResult(result));
     } else {
@@ -660,11 +656,9 @@ void Backend::Finish(Attempt& attempt, AttemptResult&& result) {
                                  std::min<std::uint64_t>(attempt.spans, result.rejected_spans));
   } else if (result.kind == AttemptResult::Kind::kPermanent) {
     outcome = AttemptOutcome::kPermanent;
-    std::uint64_t left_out = 0;
-    if (refusal_log_.Allow(loop().Now(), &left_out)) {
-      spdlog::warn("backend {} refused {} spans for good: {} {} ({} such lines left out)",
-                   endpoint_.name, attempt.spans, GrpcCodeName(result.code),
-                   Printable(result.message), left_out);
+    if (const auto left_out = refusal_log_.Allow(loop().Now())) {
+      spdlog::warn("backend {} refused {} spans for good: {} {}{}", endpoint_.name, attempt.spans,
+                   GrpcCodeName(result.code), Printable(result.message), *left_out);
     }
   }
   metrics_->attempts[static_cast<std::size_t>(outcome)].Add();

@@ -97,17 +97,17 @@ std::string Printable(std::string_view text, std::size_t bytes_max) {
   return out;
 }
 
-bool LogLimiter::Allow(TimePoint now, std::uint64_t* left_out) {
+std::optional<std::string> LogLimiter::Allow(TimePoint now) {
   if (now - window_start_ >= std::chrono::seconds(1)) {
     window_start_ = now;
     in_window_ = 0;
   }
   if (++in_window_ > kLogLinesPerKind) {
     ++left_out_;
-    return false;
+    return std::nullopt;
   }
-  *left_out = std::exchange(left_out_, 0);
-  return true;
+  const std::uint64_t left_out = std::exchange(left_out_, 0);
+  return left_out == 0 ? "" : " (" + std::to_string(left_out) + " such lines left out)";
 }
 
 }  // namespace router

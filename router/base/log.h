@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,9 +43,9 @@ std::string Printable(std::string_view text, std::size_t bytes_max = 256);
 
 class LogLimiter {
  public:
-  // May a line of this kind be written now? `*left_out` is how many were not, since the last that
-  // was.
-  bool Allow(TimePoint now, std::uint64_t* left_out);
+  // May a line of this kind be written now? Then what to put at its end: nothing, or how many were
+  // not written since the last that was.
+  std::optional<std::string> Allow(TimePoint now);
 
  private:
   TimePoint window_start_{};

@@ -38,9 +38,8 @@ void Listener::Accept(const std::shared_ptr<Acceptor>& acceptor) {
           Accept(acceptor);
           return;
         }
-        std::uint64_t left_out = 0;
-        if (log_limiter_.Allow(Clock::now(), &left_out))
-          spdlog::warn("accept: {}", error.message());
+        if (const auto left_out = log_limiter_.Allow(Clock::now()))
+          spdlog::warn("accept: {}{}", error.message(), *left_out);
         // Out of descriptors or memory: trying again at once would spin.
         const auto pause = std::make_shared<boost::asio::steady_timer>(control_, kAcceptRetry);
         pause->async_wait([this, acceptor, pause](const boost::system::error_code& cancelled) {
@@ -63,11 +62,8 @@ void Listener::Dispatch(tcp::socket socket) {
   }
   if (total >= connections_max_) {
     ++turned_away_;
-    std::uint64_t left_out = 0;
-    if (log_limiter_.Allow(Clock::now(), &left_out)) {
-      spdlog::warn("connection turned away: {} are open, the limit ({} such lines left out)", total,
-                   left_out);
-    }
+    if (const auto left_out = log_limiter_.Allow(Clock::now()))
+      spdlog::warn("connection turned away: {} are open, the limit{}", total, *left_out);
     return;
   }
   boost::system::error_code error;

@@ -86,11 +86,9 @@ void OtlpServer::CloseAll(std::string_view reason) {
 }
 
 void OtlpServer::Drop(Channel& connection, std::string_view reason) {
-  std::uint64_t left_out = 0;
-  if (reason != "closed by peer" && reason != "finished" && reason != "idle" &&
-      close_log_.Allow(context_.loop.Now(), &left_out)) {
-    spdlog::info("client {} closed: {} ({} such lines left out)", connection.peer(), reason,
-                 left_out);
+  if (reason != "closed by peer" && reason != "finished" && reason != "idle") {
+    if (const auto left_out = close_log_.Allow(context_.loop.Now()))
+      spdlog::info("client {} closed: {}{}", connection.peer(), reason, *left_out);
   }
   connections_.erase(connection.shared_from_this());
   count_.fetch_sub(1, std::memory_order_relaxed);

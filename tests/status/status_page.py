@@ -1,4 +1,4 @@
-"""The status page in a real browser, over a router under load with a backend that is down.
+"""./dev status: the status page in a real browser, over a router under load with a backend that is down.
 
 usage: status_page.py BIN_DIR [IMAGE_DIR]     (BIN_DIR: spanring, sink, load_generator; chromium-headless-shell is needed)
 
