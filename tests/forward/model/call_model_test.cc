@@ -1,7 +1,8 @@
 // Export calls under random schedules, beside a model that knows each span (rules CP-8, CP-10).
 //
 // One schedule: a few calls over four backends, each attempt with a fate drawn from a seed, while
-// backends go down and come back, the ring changes and clients go away; in virtual time.
+// backends go down and come back, the ring changes and clients go away; in virtual time. And every
+// combination of what up to three backends can answer up to three times.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,7 +68,7 @@ struct Common {
   std::map<std::pair<unsigned, unsigned>, RoutingTable> tables;  // by who is on the ring, and DOWN
 };
 
-class Schedule final : private World, private BackendObserver {
+class Schedule : protected World, private BackendObserver {
  public:
   Schedule(Common& common, unsigned seed)
       : random_(seed), common_(common), loop_(common.loop), codec_(common.codec) {
@@ -90,15 +91,7 @@ class Schedule final : private World, private BackendObserver {
   void Run() {
     const int calls = Draw(1, 4);
     for (int i = 0; i < calls; ++i) Begin(i);
-    for (int step = 0; forwarder_->calls_in_flight() > 0; ++step) {
-      ASSERT_LT(step, 1000) << "a call without end";
-      if (Chance(0.03)) ChangeSomething();
-      AdvanceClock(kStep);
-      loop_.Turn(false);
-      loop_.Turn(false);
-    }
-    for (const auto& call : calls_) Check(*call);
-    CheckLedger();
+    RunToTheEnd(0.03);
   }
 
   ~Schedule() override {
@@ -107,7 +100,7 @@ class Schedule final : private World, private BackendObserver {
     backends_.clear();
   }
 
- private:
+ protected:
   using State = ModelSpan::State;
 
   int Draw(int least, int most) { return std::uniform_int_distribution<int>(least, most)(random_); }
@@ -117,13 +110,35 @@ class Schedule final : private World, private BackendObserver {
 
   // ---- what happens -----------------------------------------------------------------------------
 
+  void RunToTheEnd(double changes) {
+    for (int step = 0; forwarder_->calls_in_flight() > 0; ++step) {
+      ASSERT_LT(step, 1000) << "a call without end";
+      if (Chance(changes)) ChangeSomething();
+      AdvanceClock(kStep);
+      loop_.Turn(false);
+      loop_.Turn(false);
+    }
+    for (const auto& call : calls_) Check(*call);
+    CheckLedger();
+  }
+
+  std::string RandomId(int call) {
+    std::string id(16, '\1');
+    for (char& c : id) c = static_cast<char>(Draw(0, 255));
+    id[0] = static_cast<char>(call + 1);
+    return id;
+  }
+
   void Begin(int number) {
+    std::vector<std::string> ids;
+    for (int i = Draw(1, 12); i > 0; --i) ids.push_back(RandomId(number));
+    Start(ids, milliseconds(Draw(20, 2000)));
+  }
+
+  void Start(const std::vector<std::string>& ids, milliseconds timeout) {
     auto& call = *calls_.emplace_back(std::make_unique<ModelCall>());
     std::string spans;
-    for (int i = Draw(1, 12); i > 0; --i) {
-      std::string id(16, '\1');
-      for (char& c : id) c = static_cast<char>(Draw(0, 255));
-      id[0] = static_cast<char>(number + 1);
+    for (const std::string& id : ids) {
       if (!spans_.emplace(id, ModelSpan()).second) continue;
       call.ids.push_back(id);
       spans += Field(2, Field(1, id));
@@ -134,7 +149,7 @@ class Schedule final : private World, private BackendObserver {
         body.Append({reinterpret_cast<const std::uint8_t*>(request.data()), request.size()}));
     ledger_.requests.received.Add();
     ledger_.requests.in_flight.Add();
-    call.deadline = loop_.Now() + milliseconds(Draw(20, 2000));
+    call.deadline = loop_.Now() + timeout;
     auto started = forwarder_->Start(std::move(body), call.deadline, call);
     if (auto* in_flight = std::get_if<ExportCall*>(&started)) {
       call.call = *in_flight;
@@ -205,6 +220,22 @@ class Schedule final : private World, private BackendObserver {
 
   // ---- what backends do -------------------------------------------------------------------------
 
+  // As Backend::Interpret() has it.
+  static AttemptResult AnswerOf(GrpcCode code, std::optional<milliseconds> retry_delay) {
+    using Kind = AttemptResult::Kind;
+    AttemptResult result;
+    result.code = code;
+    result.retry_delay = retry_delay;
+    if (code == GrpcCode::kOk) {
+      result.kind = Kind::kAccepted;
+    } else if (!IsRetryable(code, retry_delay.has_value())) {
+      result.kind = Kind::kPermanent;
+    } else if (code == GrpcCode::kResourceExhausted) {
+      result.kind = Kind::kThrottled;
+    }
+    return result;
+  }
+
   std::vector<std::string> IdsIn(const Attempt& attempt) {
     SpanIndex index;
     EXPECT_FALSE(index.Parse(attempt.frame.subspan(Body::kHeadroomBytes), {}).has_value());
@@ -217,11 +248,15 @@ class Schedule final : private World, private BackendObserver {
     return ids;
   }
   ModelCall& CallOf(const std::string& id) { return *calls_[static_cast<std::size_t>(id[0]) - 1]; }
+  const Backend* OwnerOf(const std::string& id) const {
+    const std::span bytes(reinterpret_cast<const std::uint8_t*>(id.data()), id.size());
+    return routes_->backends[routes_->table->ring.OwnerOf(bytes)].get();
+  }
   // I2: the owner, or its successor where there is one.
   bool IsOwner(const Backend& backend, const std::string& id) {
+    if (OwnerOf(id) == &backend) return true;
     const std::span bytes(reinterpret_cast<const std::uint8_t*>(id.data()), id.size());
     const RoutingTable& table = *routes_->table;
-    if (routes_->backends[table.ring.OwnerOf(bytes)].get() == &backend) return true;
     return !table.fallback.empty() &&
            routes_->backends[table.fallback_owners[table.fallback.OwnerOf(bytes)]].get() ==
                &backend;
@@ -262,16 +297,12 @@ class Schedule final : private World, private BackendObserver {
         result = {.kind = Kind::kAccepted, .code = GrpcCode::kOk};
         result.rejected_spans = static_cast<std::uint64_t>(Draw(0, int(attempt.spans)));
         break;
-      case 4: {  // any code, as Backend::Interpret() has it
-        result.code = static_cast<GrpcCode>(Draw(1, 16));
-        if (Chance(0.3)) result.retry_delay = milliseconds(Draw(0, 300));
-        if (!IsRetryable(result.code, result.retry_delay.has_value())) {
-          result.kind = Kind::kPermanent;
-        } else if (result.code == GrpcCode::kResourceExhausted) {
-          result.kind = Kind::kThrottled;
-        } else if (Chance(0.1)) {
-          result.may_retry = false;
-        }
+      case 4: {
+        const auto code = static_cast<GrpcCode>(Draw(1, 16));
+        std::optional<milliseconds> retry_delay;
+        if (Chance(0.3)) retry_delay = milliseconds(Draw(0, 300));
+        result = AnswerOf(code, retry_delay);
+        if (result.kind == Kind::kTransient && Chance(0.1)) result.may_retry = false;
         break;
       }
       case 5:
@@ -395,6 +426,92 @@ class Schedule final : private World, private BackendObserver {
   std::vector<std::unique_ptr<ModelCall>> calls_;
   std::map<std::string, ModelSpan> spans_;
 };
+
+// What one backend says: `code` to the first `times` attempts, then OK.
+struct Script {
+  GrpcCode code = GrpcCode::kOk;
+  std::optional<milliseconds> retry_delay;
+  int times = 0;
+
+  bool IsFinal() const { return times > 0 && !IsRetryable(code, retry_delay.has_value()); }
+  int Attempts() const { return IsFinal() ? 1 : times + 1; }
+};
+
+// Every Script of up to `times`: OK at once, sixteen other codes, and RESOURCE_EXHAUSTED with a
+// RetryInfo, which is another thing than without.
+std::vector<Script> AllScripts(int times) {
+  std::vector<Script> all = {{}};
+  for (int n = 1; n <= times; ++n) {
+    all.push_back({GrpcCode::kResourceExhausted, milliseconds(20), n});
+    for (int code = 1; code <= 16; ++code) all.push_back({static_cast<GrpcCode>(code), {}, n});
+  }
+  return all;
+}
+
+// One call with a span for each Script, in time for all its attempts.
+class ScriptedCall final : public Schedule {
+ public:
+  ScriptedCall(Common& common, std::vector<Script> scripts)
+      : Schedule(common, 1), scripts_(std::move(scripts)), attempts_(scripts_.size()) {}
+
+  void Run() {
+    std::vector<std::string> ids(scripts_.size());
+    for (std::string& id : ids) {
+      const auto owner = static_cast<std::size_t>(&id - ids.data());
+      do id = RandomId(0);
+      while (OwnerOf(id) != backends_[owner].get());
+    }
+    Start(ids, milliseconds(2000));
+    RunToTheEnd(0);
+    std::size_t final = 0;
+    for (std::size_t i = 0; i < scripts_.size(); ++i) {
+      final += scripts_[i].IsFinal();
+      EXPECT_EQ(attempts_[i], scripts_[i].Attempts()) << "code " << int(scripts_[i].code);
+      EXPECT_EQ(spans_.at(ids[i]).state,
+                scripts_[i].IsFinal() ? State::kRejected : State::kAccepted);
+    }
+    const Verdict& verdict = *calls_[0]->verdict;
+    EXPECT_EQ(verdict.code == GrpcCode::kOk, final < scripts_.size());
+    EXPECT_EQ(Sum(ledger_.requests.rejected), final == scripts_.size() ? 1u : 0u);
+    EXPECT_EQ(ledger_.requests.forwarded.Value(), final == scripts_.size() ? 0u : 1u);
+  }
+
+ private:
+  Fate OnSend(Backend& backend, const Attempt& attempt) override {
+    CheckHandOver(backend, attempt, IdsIn(attempt));
+    std::size_t i = 0;
+    while (backends_[i].get() != &backend) ++i;
+    const Script& script = scripts_[i];
+    if (attempts_[i]++ >= script.times) return {.result = AnswerOf(GrpcCode::kOk, {})};
+    return {.result = AnswerOf(script.code, script.retry_delay)};
+  }
+
+  const std::vector<Script> scripts_;
+  std::vector<int> attempts_;  // per script
+};
+
+// Scenario: each combination of what one, two or three backends say, which of them says it aside:
+// any code, one to three times, then OK.
+// Guarantees: CP-10, exhaustively: exactly one verdict and one entry in the ledger, which are those
+// of the table; a final code is not tried again, any other until it is OK.
+TEST(CallModelTest, EveryCombinationOfCodesEndsAsTheTableSays) {
+  Common common;
+  const std::vector<Script> scripts = AllScripts(3);
+  std::size_t calls = 0;
+  const auto run = [&](const std::vector<Script>& combination) {
+    ScriptedCall(common, combination).Run();
+    ++calls;
+  };
+  for (std::size_t i = 0; i < scripts.size() && !HasFailure(); ++i) {
+    run({scripts[i]});
+    for (std::size_t j = i; j < scripts.size(); ++j) {
+      run({scripts[i], scripts[j]});
+      for (std::size_t k = j; k < scripts.size() && !HasFailure(); ++k)
+        run({scripts[i], scripts[j], scripts[k]});
+    }
+  }
+  EXPECT_EQ(calls, 52u + 52 * 53 / 2 + 52 * 53 * 54 / 6);
+}
 
 // Scenario: kSchedules seeds; SPANRING_MODEL_SEED=n runs that one alone, SPANRING_MODEL_SCHEDULES
 // as many as it says.
