@@ -48,7 +48,9 @@ const char* LocalCause(int error) {
     case ENOMEM:
       return "the system has no memory for a socket";
     case EADDRNOTAVAIL:
-      return "no local port is free towards it: widen net.ipv4.ip_local_port_range";
+      return "no local port is free towards it (widen net.ipv4.ip_local_port_range), or this host "
+             "has "
+             "no address of its family";
     default:
       return nullptr;
   }
