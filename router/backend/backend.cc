@@ -9,11 +9,10 @@
 #include <cerrno>
 #include <utility>
 
+#include "router/backend/answer.h"
 #include "router/base/limits.h"
 #include "router/http2/grpc_header.h"
 #include "router/http2/nv.h"
-#include "router/otlp/export_response.h"
-#include "router/otlp/status_details.h"
 
 namespace router {
 namespace {
@@ -58,24 +57,6 @@ const char* LocalCause(int error) {
 
 // After GOAWAY the new connection is opened at once, but not in a tight loop.
 constexpr milliseconds kReplaceIntervalMin{20};
-
-// It is about this call alone, and makes no final code retryable (gRPC proposal A6).
-void PushBack(milliseconds pushback, AttemptResult& result) {
-  const bool is_final = result.kind == AttemptResult::Kind::kAccepted ||
-                        result.kind == AttemptResult::Kind::kPermanent;
-  if (is_final) return;
-  result.may_retry = pushback >= milliseconds(0);
-  if (!result.may_retry) return;
-  result.retry_delay =
-      std::max(result.retry_delay.value_or(milliseconds(0)), std::min(pushback, kRetryDelayMax));
-}
-
-// Of a message that says it is compressed; kNone: in no way that we know. A server of grpc-go
-// answers in the request's encoding, whatever it was told to use.
-Compression CompressionOf(const GrpcResponse& response) {
-  if (response.encoding.empty()) return Compression::kGzip;
-  return CompressionFrom(response.encoding).value_or(Compression::kNone);
-}
 
 }  // namespace
 
@@ -574,10 +555,10 @@ void Backend::OnResponse(Message& message, GrpcResponse&& response) {
   const bool is_unprocessed = response.kind == GrpcResponse::Kind::kUnprocessed;
   LeaveWire(message, response.kind == GrpcResponse::Kind::kStatus);
   const std::optional<milliseconds> pushback = response.pushback;
-  AttemptResult result = Interpret(std::move(response));
+  AttemptResult result = ResultOf(std::move(response), codec_);
   const bool is_refused = result.kind == AttemptResult::Kind::kPermanent;
   if (result.retry_delay.has_value() && !is_refused) HoldFor(*result.retry_delay);
-  if (pushback.has_value()) PushBack(*pushback, result);
+  if (pushback.has_value()) ApplyPushback(*pushback, result);
   MarkDirty();
   if (is_unprocessed) {
     SendAgain(message, result);
@@ -666,52 +647,6 @@ void Backend::Finish(Attempt& attempt, AttemptResult&& result) {
   metrics_->attempts[static_cast<std::size_t>(outcome)].Add();
   Release(attempt);
   attempt.OnAttemptDone(std::move(result));
-}
-
-AttemptResult Backend::Interpret(GrpcResponse&& response) {
-  AttemptResult result;
-  if (response.kind != GrpcResponse::Kind::kStatus) {
-    result.was_processed_maybe = response.kind == GrpcResponse::Kind::kBroken;
-    result.code = response.code;
-    result.message = std::move(response.message);
-    return result;
-  }
-  if (response.code == GrpcCode::kOk) return InterpretAccepted(response);
-  result.code = response.code;
-  result.message = std::move(response.message);
-  if (!response.details.empty()) result.retry_delay = RetryDelayFromDetails(response.details);
-  if (!IsRetryable(result.code, result.retry_delay.has_value())) {
-    result.kind = AttemptResult::Kind::kPermanent;
-  } else if (result.code == GrpcCode::kResourceExhausted) {
-    result.kind = AttemptResult::Kind::kThrottled;
-  }
-  return result;
-}
-
-// OK was said; the message only tells what the backend left out.
-AttemptResult Backend::InterpretAccepted(const GrpcResponse& response) {
-  AttemptResult result{.kind = AttemptResult::Kind::kAccepted, .code = GrpcCode::kOk};
-  if (response.body.size() <= Body::kHeadroomBytes) return result;
-  std::span<const std::uint8_t> message = std::span(response.body).subspan(Body::kHeadroomBytes);
-  MemoryBudget budget(4 * kResponseBytesMax);  // the answer, and what a decoder holds
-  MemoryAccount account(budget);
-  Body inflated(account);
-  if (response.body[0] != 0) {
-    const Compression compression = CompressionOf(response);
-    if (compression == Compression::kNone ||
-        codec_.Inflate(compression, message, {.output_bytes_max = kResponseBytesMax}, inflated)) {
-      return {.kind = AttemptResult::Kind::kPermanent,
-              .code = GrpcCode::kInternal,
-              .message = "the backend's answer cannot be decompressed within 4 MiB"};
-    }
-    message = inflated.bytes();
-  }
-  ExportResponse parsed = ParseExportResponse(message);
-  if (parsed.outcome == ExportOutcome::kPartial) {
-    result.rejected_spans = static_cast<std::uint64_t>(parsed.partial.rejected_spans);
-    result.message = std::move(parsed.partial.message);
-  }
-  return result;
 }
 
 }  // namespace router

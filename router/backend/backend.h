@@ -150,8 +150,6 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void FinishEach(const Message& message, const AttemptResult& result);
   void OnHoldEnd() { MarkDirty(); }
   void Finish(Attempt& attempt, AttemptResult&& result);
-  AttemptResult Interpret(GrpcResponse&& response);
-  AttemptResult InterpretAccepted(const GrpcResponse& response);
 
   Codec& codec_;
   std::shared_ptr<const BackendOptions> options_;  // never null

@@ -71,7 +71,7 @@ MUTANTS = [
         "did not answer in time\");\n  RetryOrFinish(shard);",
         "did not answer in time\");\n  shard.outcome.kind = Kind::kAccepted;\n  Finish(shard);")],
         ("stop", "blackhole"), "silence of a backend counts as OK"),
-    Mutant("ignore_partial_success", "router/backend/backend.cc", [(
+    Mutant("ignore_partial_success", "router/backend/answer.cc", [(
         "    result.rejected_spans = static_cast<std::uint64_t>(parsed.partial.rejected_spans);\n", "")], ("partial",),
         "what a backend left out is acknowledged"),
     Mutant("double_count", "router/forward/verdict.cc", [(

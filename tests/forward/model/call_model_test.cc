@@ -15,8 +15,10 @@
 #include <string>
 #include <vector>
 
+#include "router/backend/answer.h"
 #include "router/forward/export_call.h"
 #include "router/forward/forwarder.h"
+#include "router/otlp/status_details.h"
 #include "router/routing/table_updater.h"
 #include "tests/forward/model/scripted_backend.h"
 #include "tests/forward/model/virtual_clock.h"
@@ -220,22 +222,11 @@ class Schedule : protected World, private BackendObserver {
 
   // ---- what backends do -------------------------------------------------------------------------
 
-  // As Backend::Interpret() has it.
-  static AttemptResult AnswerOf(GrpcCode code, std::optional<milliseconds> retry_delay) {
-    using Kind = AttemptResult::Kind;
-    AttemptResult result;
-    result.code = code;
-    result.retry_delay = retry_delay;
-    if (code == GrpcCode::kOk) {
-      result.kind = Kind::kAccepted;
-    } else if (!IsRetryable(code, retry_delay.has_value())) {
-      result.kind = Kind::kPermanent;
-    } else if (code == GrpcCode::kResourceExhausted) {
-      result.kind = Kind::kThrottled;
-    }
-    return result;
+  AttemptResult AnswerOf(GrpcCode code, std::optional<milliseconds> retry_delay) {
+    GrpcResponse response{.kind = GrpcResponse::Kind::kStatus, .code = code};
+    if (retry_delay) response.details = DetailsWithRetryDelay(code, "", *retry_delay);
+    return ResultOf(std::move(response), codec_);
   }
-
   std::vector<std::string> IdsIn(const Attempt& attempt) {
     SpanIndex index;
     EXPECT_FALSE(index.Parse(attempt.frame.subspan(Body::kHeadroomBytes), {}).has_value());
