@@ -22,6 +22,8 @@ say() { printf 'package: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 version=$("$bin/spanring" --version | awk '{print $2}')
+# Debian's own variables. Without an address lintian complains, and is right to.
+maintainer="${DEBFULLNAME:-The spanring authors} <${DEBEMAIL:-spanring@localhost}>"
 [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "$bin/spanring says no version"
 
 # package_of FILE: the Debian package it is from; dpkg may know it with or without /usr.
@@ -96,13 +98,13 @@ make_deb() {
     gzip -9nc "$repo/docs/$file.md" >"$root/usr/share/doc/spanring/$file.md.gz"
   done
   install -m644 "$repo"/examples/*.yaml "$root/usr/share/doc/spanring/examples/"
-  printf 'spanring (%s) unstable; urgency=medium\n\n  * Release %s.\n\n -- The spanring authors <spanring@localhost>  %s\n' \
-    "$version" "$version" "$(date -uRd "@$SOURCE_DATE_EPOCH")" | gzip -9nc >"$root/usr/share/doc/spanring/changelog.gz"
+  printf 'spanring (%s) unstable; urgency=medium\n\n  * Release %s.\n\n -- %s  %s\n' \
+    "$version" "$version" "$maintainer" "$(date -uRd "@$SOURCE_DATE_EPOCH")" | gzip -9nc >"$root/usr/share/doc/spanring/changelog.gz"
   cat >"$root/DEBIAN/control" <<CONTROL
 Package: spanring
 Version: $version
 Architecture: $architecture
-Maintainer: The spanring authors <spanring@localhost>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size "$root" | cut -f1)
 Depends: $depends, ca-certificates, systemd | systemd-standalone-sysusers
 Section: net
