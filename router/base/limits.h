@@ -26,10 +26,11 @@ inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to th
 inline constexpr std::size_t kHandshakesMax = 256;
 // … of which the oldest is ended for others that wait, once it has had this much time …
 inline constexpr std::chrono::seconds kHandshakeGrace{2};
-// … the part of its time that they may take, and the part while everything else makes it so busy.
-inline constexpr double kHandshakeShare = 0.5;
-inline constexpr double kHandshakeBusyShare = 0.1;
-inline constexpr double kHandshakeBusyLoad = 0.3;
+// … the part of its time that they may take while there is nothing else to do, and the part while
+// everything else makes it so busy, in the time that they leave.
+inline constexpr double kHandshakeShareMax = 0.9;
+inline constexpr double kHandshakeShareMin = 0.1;
+inline constexpr double kHandshakeBusyLoad = 0.2;
 // HTTP/1 only.
 inline constexpr std::size_t kRequestLineBytesMax = 8 * 1024;
 inline constexpr std::size_t kRequestFieldsMax = 200;

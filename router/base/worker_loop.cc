@@ -59,12 +59,13 @@ std::size_t WorkerLoop::RunFirst(bool wait) {
   std::size_t ran = load_ >= kBusyLoad ? io_.poll_one() : 0;
   if (ran == 0) {
     ran = io_.run_one();
-    idle_ += Now() - before;
+    slept_ += Now() - before;
   }
   if (const Duration age = Now() - load_since_; age >= kLoadWindow) {
-    load_ = 1 - std::chrono::duration<double>(idle_) / std::chrono::duration<double>(age);
+    load_ = 1 - std::chrono::duration<double>(slept_ - slept_before_) /
+                    std::chrono::duration<double>(age);
     load_since_ = now_;
-    idle_ = {};
+    slept_before_ = slept_;
   }
   return ran;
 }

@@ -87,6 +87,8 @@ class WorkerLoop {
   // How busy it was in the last full kLoadWindow, from 0 (asleep) to 1 (there was always something
   // ready).
   double load() const { return load_; }
+  // How long it was asleep in all, until the present turn.
+  Duration slept() const { return slept_; }
   bool is_saturated() const { return load_ >= kSaturatedLoad; }
   // Turns finished; grows while the loop is alive. Any thread.
   std::uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
@@ -105,7 +107,8 @@ class WorkerLoop {
   TimePoint now_;
   bool is_now_stale_ = false;
   TimePoint load_since_;  // beginning of the window that is being measured
-  Duration idle_{};       // in it
+  Duration slept_{};
+  Duration slept_before_{};  // until load_since_
   double load_ = 0;
   TimerWheel wheel_;
   std::unique_ptr<std::uint8_t[]> read_buffer_;

@@ -35,12 +35,12 @@ void HandshakeGate::Leave(bool is_completed) {
 
 // Through the loop's queue, so that whatever else is ready has its turn in between.
 void HandshakeGate::Schedule() {
-  if (is_posted_ || pause_.is_set()) return;
+  if (is_posted_) return;
   if (ready_.empty() && !new_.empty() && under_way_ >= kHandshakesMax) EndOldest();
   const bool has_next = !ready_.empty() || (!new_.empty() && under_way_ < kHandshakesMax);
-  if (is_posted_ || !has_next || pause_.is_set()) return;
-  if (loop_.Now() < next_at_) {
-    loop_.SetTimer(pause_, next_at_);
+  if (is_posted_ || !has_next) return;
+  if (loop_.Now() < pace_.next_at()) {
+    loop_.SetTimer(pause_, pace_.next_at());
     return;
   }
   is_posted_ = true;
@@ -82,27 +82,15 @@ void HandshakeGate::Step() {
   is_posted_ = false;
   const std::shared_ptr<Channel> channel = TakeNext();
   if (channel == nullptr) return;
+  loop_.Now();  // from here on the loop does not count as asleep
   const TimePoint began = Clock::now();
   const std::chrono::microseconds cpu_began = ThreadCpuTime();
   is_posted_ = true;  // what ends in this step schedules nothing before the pause is known
   RunStep(*channel);
   is_posted_ = false;
   cpu_us_.Add(static_cast<std::uint64_t>((ThreadCpuTime() - cpu_began).count()));
-  Pause(began, Clock::now());
+  pace_.Took(began, Clock::now(), loop_.slept());
   Schedule();
-}
-
-// What the loop is busy with is partly the handshakes themselves: that part is no reason to wait.
-void HandshakeGate::Pause(TimePoint began, TimePoint ended) {
-  spent_ += ended - began;
-  if (const Duration age = ended - window_since_; age >= kWindow) {
-    own_load_ = std::chrono::duration<double>(spent_) / std::chrono::duration<double>(age);
-    window_since_ = ended;
-    spent_ = {};
-  }
-  const bool is_busy = loop_.load() - own_load_ >= kHandshakeBusyLoad;
-  const double share = is_busy ? kHandshakeBusyShare : kHandshakeShare;
-  next_at_ = ended + std::chrono::duration_cast<Duration>((ended - began) * (1 / share - 1));
 }
 
 void HandshakeGate::RunStep(Channel& channel) {

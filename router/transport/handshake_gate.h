@@ -1,10 +1,9 @@
 // HandshakeGate: where the TLS handshakes of one worker's clients wait for their turn.
 //
 // A step of a handshake costs as much as hundreds of requests. So only one is taken between two
-// looks at everything else, all together take no more than kHandshakeShare of the worker's
-// time, or kHandshakeBusyShare while it has much else to do, and no more than kHandshakesMax
-// are under way at once; the others wait with what they have sent still in the kernel. Those
-// under way come before those that have not begun.
+// looks at everything else, all together take no more of the worker's time than HandshakePace
+// allows, and no more than kHandshakesMax are under way at once; the others wait with what they
+// have sent still in the kernel. Those under way come before those that have not begun.
 // Thread safety: its worker only; the counters any thread.
 // Ownership: shared by the server and its transports; refers to channels weakly.
 #pragma once
@@ -18,6 +17,7 @@
 #include "router/base/counter.h"
 #include "router/base/timer_wheel.h"
 #include "router/base/worker_loop.h"
+#include "router/transport/handshake_pace.h"
 
 namespace router {
 
@@ -49,13 +49,12 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
   };
 
   // `loop` outlives it.
-  explicit HandshakeGate(WorkerLoop& loop) : loop_(loop) {}
+  explicit HandshakeGate(WorkerLoop& loop) : loop_(loop), pace_(Clock::now()) {}
 
   // `channel` can be read and has a handshake to go on with: Read() will be called, never inline.
   void Enter(Channel& channel);
 
   std::size_t under_way() const { return under_way_; }
-  std::size_t waiting() const { return ready_.size() + new_.size(); }
   // Ended in a connection; failed.
   const Counter& completed() const { return completed_; }
   const Counter& failed() const { return failed_; }
@@ -67,7 +66,6 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
   void Schedule();
   void Step();
   void RunStep(Channel& channel);
-  void Pause(TimePoint began, TimePoint ended);
   std::shared_ptr<Channel> TakeNext();
   // Makes room for those that wait: ends the oldest handshake if its peer has been given its time.
   void EndOldest();
@@ -82,11 +80,7 @@ class HandshakeGate : public std::enable_shared_from_this<HandshakeGate> {
   std::deque<Begun> begun_;  // oldest first; some have ended
   std::size_t under_way_ = 0;
   bool is_posted_ = false;
-  TimePoint next_at_{};
-  static constexpr milliseconds kWindow{200};
-  TimePoint window_since_{};
-  Duration spent_{};     // on steps, in this window
-  double own_load_ = 0;  // in the window before
+  HandshakePace pace_;
   MemberTimer<HandshakeGate, &HandshakeGate::Schedule> pause_{*this};
   Counter completed_;
   Counter failed_;

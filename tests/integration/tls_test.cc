@@ -7,9 +7,7 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -26,45 +24,6 @@
 
 namespace router::test {
 namespace {
-
-// Clients that connect, shake hands and leave, one after the other on each thread.
-class HandshakeFlood {
- public:
-  HandshakeFlood(const std::string& endpoint, int threads)
-      : context_(SSL_CTX_new(TLS_client_method())) {
-    SSL_CTX_set_alpn_protos(context_, reinterpret_cast<const unsigned char*>("\x02h2"), 3);
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this, endpoint] { Run(endpoint); });
-  }
-  ~HandshakeFlood() {
-    Stop();
-    SSL_CTX_free(context_);
-  }
-  HandshakeFlood(const HandshakeFlood&) = delete;
-  HandshakeFlood& operator=(const HandshakeFlood&) = delete;
-  // How many there were.
-  std::uint64_t Stop() {
-    is_stopping_ = true;
-    for (std::thread& thread : threads_) {
-      if (thread.joinable()) thread.join();
-    }
-    return done_;
-  }
-
- private:
-  void Run(const std::string& endpoint) {
-    while (!is_stopping_) {
-      BIO* connection = BIO_new_ssl_connect(context_);
-      BIO_set_conn_hostname(connection, endpoint.c_str());
-      if (BIO_do_handshake(connection) == 1) ++done_;
-      BIO_free_all(connection);
-    }
-  }
-
-  SSL_CTX* context_;
-  std::atomic<bool> is_stopping_ = false;
-  std::atomic<std::uint64_t> done_ = 0;
-  std::vector<std::thread> threads_;
-};
 
 using std::chrono::hours;
 using std::chrono::seconds;
@@ -351,37 +310,6 @@ TEST_F(TlsTest, H04RotationsUnderLoad) {
   EXPECT_THAT(load.failures(), testing::IsEmpty());
   EXPECT_GT(load.calls(), 500U);
   EXPECT_EQ(CountLost(load.accepted(), backend->ledger()), 0U);
-}
-
-// Scenario: four threads do nothing but handshakes that cost the server ten times what they cost
-// them, while a load never pauses.
-// Guarantees: A-25: no call fails, and the calls go on; those who want to connect wait.
-TEST_F(TlsTest, A25AFloodOfHandshakes) {
-  const auto backend = GrpcBackend::Start({}).value();
-  CertificateOptions expensive = Local();
-  expensive.rsa_bits = 4096;
-  PutPair("server", ca_.Sign(expensive));
-  RunningRouter router({.backends = {backend->endpoint()},
-                        .grpc_settings = "tls: {" + Pair("server") + "}",
-                        .spanring_settings = "workers: 1"});
-  Load load({router.endpoint()}, 8, Trusting(ca_.pem()));
-  ASSERT_TRUE(router.WaitUntil([&] { return load.calls() > 100; }, seconds(10)));
-  const auto calls_in_two_seconds = [&] {
-    const std::uint64_t before = load.calls();
-    EXPECT_FALSE(router.WaitUntil([] { return false; }, seconds(2)));
-    return load.calls() - before;
-  };
-  const std::uint64_t alone = calls_in_two_seconds();
-  HandshakeFlood flood(router.endpoint(), 4);
-  const std::uint64_t beside = calls_in_two_seconds();
-  const std::uint64_t handshakes = flood.Stop();
-  load.Stop();
-  std::printf("calls in 2 s: %llu alone, %llu beside %llu handshakes\n",
-              static_cast<unsigned long long>(alone), static_cast<unsigned long long>(beside),
-              static_cast<unsigned long long>(handshakes));
-  EXPECT_THAT(load.failures(), testing::IsEmpty());
-  EXPECT_GT(handshakes, 0U);
-  EXPECT_GT(beside, alone / 5) << "the machine is shared with the flood itself";
 }
 
 // Scenario: TLS for clients and to backends is switched on and off by SIGHUP, under load over a
