@@ -11,8 +11,10 @@ namespace router {
 // --- clients ------------------------------------------------------------------------------------
 inline constexpr std::size_t kHeaderBlockBytesMax = 64 * 1024;  // one request's headers, decoded
 inline constexpr std::uint32_t kServerStreamWindowBytes = 256 * 1024;
-// Of one request, before its client is known to be let in (rule H-05).
-inline constexpr std::uint32_t kUnknownClientWindowBytes = 64 * 1024;
+// Of one request, before its client is known to be let in (rule H-05): with the preface, the
+// headers and the heads of the frames less than 64 KiB. Of who does not wait for our SETTINGS it is
+// the 65,535 bytes of HTTP/2 instead.
+inline constexpr std::uint32_t kUnknownClientWindowBytes = 60 * 1024;
 inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
 // More resets than that are an attack (CVE-2023-44487). nghttp2's own limit, 33 per second, is what
 // an honest client with short deadlines reaches when a backend is slow, or every client whose
@@ -59,12 +61,12 @@ inline constexpr std::size_t kResponseBytesMax = 4 * 1024 * 1024;  // a backend'
 inline constexpr std::size_t kResponseHeaderBytesMax = 64 * 1024;
 inline constexpr std::uint32_t kClientStreamWindowBytes = 64 * 1024;
 
-// --- one request
-// ----------------------------------------------------------------------------------- Bytes sent to
-// all backends together ÷ bytes received: shared resources are repeated per backend.
+// --- one request --------------------------------------------------------------------------------
+
+// Bytes sent to all backends together ÷ bytes received: shared resources are repeated per backend.
 inline constexpr std::size_t kEgressRatioMax = 16;
-inline constexpr std::size_t kEgressRatioFloorBytes =
-    1024 * 1024;  // below this no ratio is looked at
+// Below this no ratio is looked at.
+inline constexpr std::size_t kEgressRatioFloorBytes = 1024 * 1024;
 inline constexpr std::size_t kErrorMessageBytesMax = 1024;
 
 // --- the worker loop ----------------------------------------------------------------------------

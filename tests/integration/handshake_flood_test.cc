@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -75,7 +77,11 @@ class QuarterOfAWorker {
   QuarterOfAWorker(const QuarterOfAWorker&) = delete;
   QuarterOfAWorker& operator=(const QuarterOfAWorker&) = delete;
   void Stop() {
-    is_stopping_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopping_ = true;
+    }
+    stopping_.notify_all();
     if (thread_.joinable()) thread_.join();
   }
   std::size_t answered() const { return answered_; }
@@ -114,11 +120,14 @@ class QuarterOfAWorker {
       } else {
         ++answered_;
         quickest = std::min(quickest, steady_clock::now() - began);
-        std::this_thread::sleep_for(3 * quickest);
+        std::unique_lock lock(mutex_);
+        stopping_.wait_for(lock, 3 * quickest, [this] { return is_stopping_.load(); });
       }
     }
   }
 
+  std::mutex mutex_;
+  std::condition_variable stopping_;
   std::atomic<bool> is_stopping_ = false;
   std::atomic<std::size_t> answered_ = 0;
   std::string failure_;
