@@ -1,8 +1,8 @@
 // The journal of a backend: one fixed-size record per span that arrived, in order of arrival.
 //
 // A backend appends a request's records before it answers, so once a sender has its OK the journal
-// holds the spans. The size of the file alone tells how many have arrived. Thread safety: one
-// writer per file; readers at any time see whole records.
+// holds the spans. The size of the file alone tells how many have arrived.
+// Thread safety: one writer per file; readers at any time see whole records.
 #pragma once
 
 #include <array>

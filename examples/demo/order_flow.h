@@ -2,7 +2,8 @@
 //
 // A plan, not a simulation: from the same options every process derives the same spans, byte for
 // byte. So each service knows what to send and the judge knows what must have arrived, without
-// their talking. Thread safety: pure functions.
+// their talking.
+// Thread safety: pure functions.
 #pragma once
 
 #include <array>

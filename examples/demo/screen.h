@@ -1,5 +1,6 @@
 // What the demo prints: plain text, 100 columns, no colours; a line that redraws itself on a
-// terminal. Thread safety: one thread.
+// terminal.
+// Thread safety: one thread.
 #pragma once
 
 #include <chrono>

@@ -1,8 +1,8 @@
 // One service of the shop: sends its share of the order flow as an OpenTelemetry SDK would.
 //
 // Spans are batched when they end and exported when 512 are waiting or a second has passed, one
-// export at a time, ten seconds each at most; what may be sent again is, with backoff. Thread
-// safety: one thread.
+// export at a time, ten seconds each at most; what may be sent again is, with backoff.
+// Thread safety: one thread.
 #pragma once
 
 #include <chrono>

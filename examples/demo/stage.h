@@ -2,9 +2,9 @@
 //
 // A DNS server (a thread of this process) that knows one name, four backends behind it, spanring
 // between, and five services that send. Files live in one scratch directory: the configuration
-// spanring was given, its log, a journal per backend. Thread safety: one thread, the same that
-// built it (the children die with it). Failure: every step says what went wrong; Trouble() adds
-// what spanring printed last.
+// spanring was given, its log, a journal per backend.
+// Thread safety: one thread, the same that built it (the children die with it).
+// Failure: every step says what went wrong; Trouble() adds what spanring printed last.
 #pragma once
 
 #include <chrono>

@@ -1,8 +1,8 @@
 // PlanReload: what of a configuration that was read again takes effect while the process runs.
 //
 // A few keys are bound to what is opened at the start (needs_restart in config_keys.h): for them
-// the running value stays and the plan names them. Everything else is taken as a whole. Thread
-// safety: pure, except that RereadConfigFile reads the file and the environment.
+// the running value stays and the plan names them. Everything else is taken as a whole.
+// Thread safety: pure, except that RereadConfigFile reads the file and the environment.
 #pragma once
 
 #include <string>

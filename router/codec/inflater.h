@@ -1,13 +1,14 @@
-// Inflater: one compressed format into a Body, bounded in memory and in time. Common to all
-// formats.
+// Inflater: one compressed format into a Body, bounded in memory and time. Common to all formats.
 //
 // Inflating trusts nothing the sender says: output grows in bounded steps that are charged to the
 // memory budget, and stops at the first byte too many. A size that a header or trailer claims is
 // only a hint: it is reserved as far as the input makes it likely. Members, frames and chunks that
 // stand one after the other are one message and count together. What costs much and yields nothing
-// is not waited for (WorkBound). Thread safety: its worker only. Invariants: the output's capacity
-// never exceeds the limit. Failure: a body handed to a call that fails comes back Reset(), its
-// memory and charge given back. Source: rules GS-02, GC-02, A-06, A-07.
+// is not waited for (WorkBound).
+// Thread safety: its worker only.
+// Invariants: the output's capacity never exceeds the limit.
+// Failure: a body handed to a call that fails comes back Reset(), its memory and charge given back.
+// Source: rules GS-02, GC-02, A-06, A-07.
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,6 @@ bool IdleResetFilter::BeginFrame(const std::uint8_t* header) {
   const std::uint32_t last = order_.last_opened();
   const bool is_idle = stream % 2 == 1 && last > 0 && stream > last;
   is_dropping_ = type == NGHTTP2_RST_STREAM && left_ == 4 && is_idle;
-  dropped_ += is_dropping_ ? 1 : 0;
   return is_dropping_;
 }
 

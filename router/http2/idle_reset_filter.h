@@ -31,7 +31,6 @@ class IdleResetFilter {
   template <typename Pass>
   bool Feed(std::span<const std::uint8_t> in, Pass&& pass);
 
-  std::uint64_t dropped() const { return dropped_; }
   // The HTTP/2 error that the connection has to end with; 0: none. Final.
   std::uint32_t violation() const { return violation_; }
 
@@ -48,7 +47,6 @@ class IdleResetFilter {
   bool is_dropping_ = false;
   StreamOrder order_;
   std::uint32_t violation_ = 0;
-  std::uint64_t dropped_ = 0;
 };
 
 template <typename Pass>

@@ -102,7 +102,6 @@ class ServerConnection final : public Connection {
                                                  const ServerConnectionOptions& options,
                                                  std::span<const std::uint8_t> first_bytes = {});
   ~ServerConnection() override;
-  std::size_t stream_count() const { return streams_.size(); }
 
  private:
   friend class ServerStream;

@@ -13,7 +13,6 @@ namespace router {
 
 struct JsonFault {
   std::string message;        // what is wrong, where, and what to send instead
-  std::size_t offset = 0;     // of the byte it was found at; 0 where that is not known
   bool is_no_memory = false;  // nothing is wrong with the request: the memory budget is full
   bool is_too_large = false;  // more than output_bytes_max in the wire form
 };

@@ -66,16 +66,16 @@ bool JsonRequest::WriteRequest() {
   ondemand::json_type type{};
   if (const auto error = document_.type().get(type)) return FailSyntax(error);
   if (type != ondemand::json_type::object) {
-    return Fail(text_.data(), "is not a JSON object; send {\"resourceSpans\":[...]}");
+    return Fail("is not a JSON object; send {\"resourceSpans\":[...]}");
   }
   Object object;
   if (const auto error = document_.get_object().get(object)) return FailSyntax(error);
   // The wire form of spans is half as long as their JSON.
   if (!out_.Begin(text_.size() / 8 * 5)) return FailOutput();
   if (!WriteFields(JsonMessage::kRequest, object)) return false;
-  const char* behind = text_.data();
+  const char* behind = nullptr;
   if (document_.current_location().get(behind) != simdjson::OUT_OF_BOUNDS) {
-    return Fail(behind, "is followed by something else; send one JSON object, nothing behind it");
+    return Fail("is followed by something else; send one JSON object, nothing behind it");
   }
   return out_.Finish() || FailOutput();
 }
@@ -98,12 +98,12 @@ bool JsonRequest::WriteFields(JsonMessage message, Object& object) {
     }
     path_.Set(field->name);
     const std::uint32_t bit = 1u << (field - fields.data());
-    if ((seen & bit) != 0) return Fail(name, "is there twice; send it once");
+    if ((seen & bit) != 0) return Fail("is there twice; send it once");
     seen |= bit;
     const std::string_view token = TrimmedToken(value.raw_json_token());
     if (token == "null") continue;
     if (IsOneof(message)) {
-      if (has_member) return Fail(name, "is a second value beside another; send one value only");
+      if (has_member) return Fail("is a second value beside another; send one value only");
       has_member = true;
     }
     if (!WriteField(*field, IsOneof(message), value)) return false;
@@ -122,7 +122,7 @@ bool JsonRequest::WriteRepeated(const JsonField& field, Value& value) {
   const std::string_view token = value.raw_json_token();
   simdjson::ondemand::array array;
   if (!token.starts_with('[')) {
-    return Fail(token.data(), std::string(KindOfToken(token)) + "; send an array");
+    return Fail(std::string(KindOfToken(token)) + "; send an array");
   }
   if (const auto error = value.get_array().get(array)) return FailSyntax(error);
   std::size_t index = 0;
@@ -144,7 +144,7 @@ bool JsonRequest::WriteMessage(const JsonField& field, Value& value) {
   Object object;
   if (const auto error = value.get_object().get(object)) return FailSyntax(error);
   if (!path_.Descend()) {
-    return Fail(token.data(), "nests more than 100 messages; send a flatter value");
+    return Fail("nests more than 100 messages; send a flatter value");
   }
   const bool is_padded = path_.depth() > kShortLengthDepthMax;
   std::uint8_t& guess = length_bytes_[static_cast<std::size_t>(field.message)];
@@ -162,7 +162,7 @@ bool JsonRequest::WriteMessage(const JsonField& field, Value& value) {
 
 bool JsonRequest::SkipName(std::string_view name) {
   if (UnescapeJson(name, nullptr)) return true;
-  return Fail(name.data(), "has a name with an escape that is not valid in JSON");
+  return Fail("has a name with an escape that is not valid in JSON");
 }
 
 bool JsonRequest::Skip(Value& value, int depth) {
@@ -170,10 +170,10 @@ bool JsonRequest::Skip(Value& value, int depth) {
   const char first = token.empty() ? '\0' : token.front();
   if (first == '"') {
     TakeScalar(value);
-    return (IsQuoted(token) && UnescapeJson(Inside(token), nullptr)) || FailEscape(token);
+    return (IsQuoted(token) && UnescapeJson(Inside(token), nullptr)) || FailEscape();
   }
   if ((first == '{' || first == '[') && depth >= kSkippedDepthMax) {
-    return Fail(token.data(), "nests more than 200 arrays and objects; send a flatter value");
+    return Fail("nests more than 200 arrays and objects; send a flatter value");
   }
   if (first == '{') {
     Object object;
@@ -198,7 +198,7 @@ bool JsonRequest::Skip(Value& value, int depth) {
   }
   if (token == "true" || token == "false" || token == "null") return true;
   return CheckNumber(token, NumberForm::kBare) == NumberFault::kNone ||
-         Fail(token.data(), "holds something that is not a JSON value, or a number too long");
+         Fail("holds something that is not a JSON value, or a number too long");
 }
 
 const JsonField* JsonRequest::Find(std::span<const JsonField> fields, const char* name,
@@ -226,28 +226,30 @@ const JsonField* JsonRequest::Find(std::span<const JsonField> fields, const char
   return nullptr;
 }
 
-bool JsonRequest::Fail(const char* at, std::string_view what) {
+bool JsonRequest::Fail(std::string_view what) {
   std::string message = path_.Text();
   message += message == "the request" ? " " : ": ";
-  fault_ = {std::move(message.append(what)), static_cast<std::size_t>(at - text_.data())};
+  fault_ = {.message = std::move(message.append(what))};
   return false;
 }
 
 bool JsonRequest::FailExpecting(const JsonField& field, std::string_view token) {
-  return Fail(token.data(), std::string(KindOfToken(token)).append("; ").append(WhatToSend(field)));
+  return Fail(std::string(KindOfToken(token)).append("; ").append(WhatToSend(field)));
 }
 
 bool JsonRequest::FailSyntax(simdjson::error_code error, bool is_begun) {
   const char* at = nullptr;
   const bool is_located = is_begun && document_.current_location().get(at) == simdjson::SUCCESS &&
                           at >= text_.data() && at <= text_.data() + text_.size();
-  const std::size_t offset = is_located ? static_cast<std::size_t>(at - text_.data()) : 0;
   std::string message = "the body is not valid JSON";
   if (is_located) {
-    message.append(" near byte ").append(std::to_string(offset)).append(" (").append(path_.Text());
+    message.append(" near byte ")
+        .append(std::to_string(at - text_.data()))
+        .append(" (")
+        .append(path_.Text());
     message.append(")");
   }
-  fault_ = {.message = message.append(": ").append(SyntaxText(error)), .offset = offset};
+  fault_ = {.message = message.append(": ").append(SyntaxText(error))};
   return false;
 }
 

@@ -55,10 +55,10 @@ class JsonRequest {
   // moved behind what was found. `name` begins behind the opening quote.
   const JsonField* Find(std::span<const JsonField> fields, const char* name, std::size_t& expected);
   bool EnsureScalar(std::size_t bytes = 0);
-  // At `at`, about the field that the path names: "<path>: <what>".
-  bool Fail(const char* at, std::string_view what);
+  // About the field that the path names: "<path>: <what>".
+  bool Fail(std::string_view what);
   bool FailExpecting(const JsonField& field, std::string_view token);
-  bool FailEscape(std::string_view token);
+  bool FailEscape();
   bool FailNumber(const JsonField& field, std::string_view token, NumberFault fault);
   // `is_begun`: there is a document, which knows where it stands.
   bool FailSyntax(simdjson::error_code error, bool is_begun = true);

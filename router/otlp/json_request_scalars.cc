@@ -60,7 +60,7 @@ bool JsonRequest::WriteString(const JsonField& field, bool is_always, std::strin
   const std::size_t width = VarintBytes(text.size());
   const std::size_t at = out_.OpenLength(width);
   const std::optional<std::size_t> size = UnescapeJson(text, out_.next());
-  if (!size) return FailEscape(token);
+  if (!size) return FailEscape();
   out_.Advance(*size);
   return out_.CloseLength(at, width, false) > 0 || FailOutput();
 }
@@ -70,14 +70,14 @@ bool JsonRequest::WriteId(const JsonField& field, std::size_t id_bytes, std::str
   const std::string_view digits = Inside(token);
   if (digits.empty()) return true;
   if (digits.size() != 2 * id_bytes) {
-    return Fail(token.data(), "is " + std::to_string(digits.size()) + " characters long; " +
-                                  std::string(WhatToSend(field)));
+    return Fail("is " + std::to_string(digits.size()) + " characters long; " +
+                std::string(WhatToSend(field)));
   }
   if (!EnsureScalar(id_bytes)) return false;
   out_.PutTag(field.number, wire::kLengthDelimited);
   out_.PutVarint(id_bytes);
   if (!DecodeHex(digits, out_.next())) {
-    return Fail(token.data(), std::string("is not hexadecimal; ").append(WhatToSend(field)));
+    return Fail(std::string("is not hexadecimal; ").append(WhatToSend(field)));
   }
   out_.Advance(id_bytes);
   return true;
@@ -93,12 +93,12 @@ bool JsonRequest::WriteBytes(const JsonField& field, std::string_view token) {
   if (text.find('\\') != std::string_view::npos) {  // as of "\/"
     std::uint8_t* const unescaped = out_.next() + text.size();
     const std::size_t unescaped_bytes = UnescapeJson(text, unescaped).value_or(0);
-    if (unescaped_bytes == 0) return FailEscape(token);
+    if (unescaped_bytes == 0) return FailEscape();
     text = {reinterpret_cast<const char*>(unescaped), unescaped_bytes};
   }
   const std::optional<std::size_t> size = DecodeAnyBase64(text, out_.next());
   if (!size) {
-    return Fail(token.data(), std::string("is not base64; ").append(WhatToSend(field)));
+    return Fail(std::string("is not base64; ").append(WhatToSend(field)));
   }
   out_.Advance(*size);
   return out_.CloseLength(at, width, false) > 0 || FailOutput();
@@ -157,8 +157,8 @@ bool JsonRequest::EnsureScalar(std::size_t bytes) {
   return out_.Ensure(kHeaderBytes + bytes) || FailOutput();
 }
 
-bool JsonRequest::FailEscape(std::string_view token) {
-  return Fail(token.data(), "has an escape that is not valid in JSON, or half a surrogate pair");
+bool JsonRequest::FailEscape() {
+  return Fail("has an escape that is not valid in JSON, or half a surrogate pair");
 }
 
 bool JsonRequest::FailNumber(const JsonField& field, std::string_view token, NumberFault fault) {
@@ -172,7 +172,7 @@ bool JsonRequest::FailNumber(const JsonField& field, std::string_view token, Num
   } else if (fault == NumberFault::kTooLong) {
     what = "is longer than 512 characters";
   }
-  return Fail(token.data(), std::string(what).append("; ").append(WhatToSend(field)));
+  return Fail(std::string(what).append("; ").append(WhatToSend(field)));
 }
 
 }  // namespace router

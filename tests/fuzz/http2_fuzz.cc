@@ -33,7 +33,7 @@ class Server final : public router::Acceptor {
   void OnConnectionClosed(ServerConnection& connection, std::string_view) override {
     // It may close on its first bytes, before Start() has returned.
     const bool is_known = connection_ == nullptr || connection_.get() == &connection;
-    if (!is_known || connection.stream_count() != 0) std::abort();
+    if (!is_known) std::abort();
     connection_.reset();
   }
 

@@ -81,7 +81,7 @@ TEST_F(ServerConnectionTest, ResetOfAServerStreamIsToldOnce) {
   seen_[0]->stream->Push("one");
   ASSERT_TRUE(Until([&] { return !call.body.empty(); }));
   client_->Reset(call, NGHTTP2_CANCEL);
-  ASSERT_TRUE(Until([&] { return server_->stream_count() == 0; }));
+  ASSERT_TRUE(Until([&] { return seen_[0]->stream == nullptr; }));
   EXPECT_EQ(seen_[0]->resets, 1);
 }
 

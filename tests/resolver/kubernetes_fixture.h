@@ -1,6 +1,6 @@
 // What the tests of the Kubernetes resolver share: a fake API server, the files of a service
-// account, a listener that keeps what it hears, and a bounded wait. Thread safety: one thread, the
-// test's.
+// account, a listener that keeps what it hears, and a bounded wait.
+// Thread safety: one thread, the test's.
 #pragma once
 
 #include <gmock/gmock.h>

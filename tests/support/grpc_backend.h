@@ -1,9 +1,9 @@
 // GrpcBackend: a gRPC C++ server in the place of a collector, with scripted answers and a ledger.
 //
 // It takes messages as bytes, so a test can compare them with what was sent, and answers per
-// request what its script says. Methods other than TraceService/Export are UNIMPLEMENTED. Thread
-// safety: every method may run on any thread. The script and the observer are called from gRPC's
-// threads, one call at a time.
+// request what its script says. Methods other than TraceService/Export are UNIMPLEMENTED.
+// Thread safety: every method may run on any thread. The script and the observer are called from
+// gRPC's threads, one call at a time.
 // Ownership: the destructor cancels what is open and waits for it.
 #pragma once
 
