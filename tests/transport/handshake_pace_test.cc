@@ -24,7 +24,8 @@ struct Traffic {
 // Between two steps of handshakes whatever is due is served; timers come a tick late.
 class FakeWorker {
  public:
-  explicit FakeWorker(Duration step) : step_(step) {}
+  // `beside`: what each step costs besides, to accept and to close.
+  explicit FakeWorker(Duration step, Duration beside = {}) : step_(step), beside_(beside) {}
 
   struct Used {
     double handshakes = 0;  // parts of the time
@@ -49,6 +50,7 @@ class FakeWorker {
         now_ += step_;
         handshakes += step_;
         pace_.Took(now_ - step_, now_, slept_);
+        now_ += beside_;
       } else if (is_idle) {
         TimePoint wake = has_handshakes ? pace_.next_at() + kTimerTick : end;
         for (const TimePoint next : due) wake = std::min(wake, next);
@@ -63,6 +65,7 @@ class FakeWorker {
 
  private:
   const Duration step_;
+  const Duration beside_;
   TimePoint now_ = Clock::now();
   Duration slept_{};
   HandshakePace pace_{now_};
@@ -77,6 +80,15 @@ TEST(HandshakePaceTest, A25AnIdleWorkerTakesThemAsTheyCome) {
     const auto used = FakeWorker(step).Run({}, seconds(10));
     EXPECT_GT(used.handshakes, kHandshakeShareMax - 0.02) << step.count();
     EXPECT_LT(used.handshakes, kHandshakeShareMax + 0.02) << step.count();
+  }
+}
+
+// Scenario: a crowd connects and leaves: a fifth of what a handshake takes goes into connections.
+// Guarantees: handshakes get a third of the worker at least.
+TEST(HandshakePaceTest, ACrowdThatOnlyConnects) {
+  for (const microseconds step : kSteps) {
+    const auto used = FakeWorker(step, step / 5).Run({}, seconds(10));
+    EXPECT_GT(used.handshakes, 0.33) << step.count();
   }
 }
 
