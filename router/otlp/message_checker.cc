@@ -1,7 +1,9 @@
 #include "router/otlp/message_checker.h"
 
 #include <array>
+#include <bit>
 #include <cassert>
+#include <cstring>
 
 #include "router/otlp/utf8.h"
 #include "router/otlp/wire_reader.h"
@@ -51,53 +53,132 @@ constexpr ContentTable MakeContentTable() {
   return table;
 }
 constexpr ContentTable kContents = MakeContentTable();
+constexpr int kAttributeDepth = 2;                  // KeyValue and AnyValue
+constexpr std::uint32_t kSpanAttributesTag = 0x4A;  // field 9
+constexpr std::uint16_t kFlagsTag = 0x0185;         // field 16, fixed32
 constexpr std::uint8_t kAttribute =
     static_cast<std::uint8_t>(std::uint8_t{kMessage} + std::uint8_t{MessageChecker::kKeyValue});
 
-// The usual attribute, recognised without the general walk: an ASCII key, then one scalar value,
-// both short. False says nothing about validity.
-bool IsPlainAttribute(const std::uint8_t* p, const std::uint8_t* end, bool check_utf8) {
-  if (end - p < 6 || p[0] != 0x0A || p[1] >= 0x80) return false;
-  const std::uint8_t* const key_end = p + 2 + p[1];
-  if (end - key_end < 4 || key_end[0] != 0x12) return false;
-  const std::uint8_t* const value = key_end + 2;
-  const std::ptrdiff_t value_bytes = end - value;
-  if (key_end[1] != value_bytes) return false;
-  if (value[0] == 0x0A) {
-    // Tags and lengths of this shape are ASCII too: one look at the whole attribute does for both
-    // strings.
-    return value[1] == value_bytes - 2 &&
-           (!check_utf8 || IsAscii(p, static_cast<std::size_t>(end - p)));
-  }
-  if (check_utf8 && !IsAscii(p, static_cast<std::size_t>(key_end - p))) return false;
-  if (value[0] == 0x10 || value[0] == 0x18) {
-    for (std::ptrdiff_t i = 1; i < value_bytes - 1; ++i) {
-      if (value[i] < 0x80) return false;
-    }
-    return value_bytes <= 1 + wire::kVarintBytesMax && end[-1] < 0x80;
-  }
-  return value[0] == 0x21 && value_bytes == 9;
+// A field whose tag and length are one byte each, as the two bytes read together.
+constexpr std::uint16_t ShortField(std::uint16_t field, std::uint16_t length) {
+  return static_cast<std::uint16_t>(length << 8 | field << 3 | wire::kLengthDelimited);
 }
 
-// Skips the plain attributes that begin at `p`, each a field with the one-byte tag `tag`.
-[[gnu::noinline]] const std::uint8_t* SkipPlainAttributes(const std::uint8_t* p,
-                                                          const std::uint8_t* end,
-                                                          std::uint32_t tag, bool check_utf8) {
-  while (end - p >= 2 && p[0] == tag && p[1] < 0x80) {
-    const std::uint8_t* const content = p + 2;
-    const std::uint8_t length = p[1];
-    if (end - content < length || !IsPlainAttribute(content, content + length, check_utf8)) break;
-    p = content + length;
+template <typename Word>
+Word Load(const std::uint8_t* from) {
+  static_assert(std::endian::native == std::endian::little);
+  Word word;
+  std::memcpy(&word, from, sizeof(word));
+  return word;
+}
+
+// The first four bytes of field 2 of a KeyValue whose content, `bytes` long, is one string: tag and
+// length of the field, tag and length of the string, which are two bytes less.
+constexpr std::uint32_t StringValueHead(std::uint32_t bytes) {
+  return 0x000A0012 + (bytes << 8) + ((bytes - 2) << 24);
+}
+
+// True: the `bytes` bytes before `end` are one varint. Of more than 8, as negative numbers have,
+// the general walk decides. REQUIRES: bytes > 0; 8 readable bytes before `end`.
+bool IsOneVarint(const std::uint8_t* end, std::uint32_t bytes) {
+  if (bytes > 8) return false;
+  const std::uint32_t shift = 64 - 8 * bytes;
+  const std::uint64_t goes_on = Load<std::uint64_t>(end - 8) & 0x8080808080808080;
+  return goes_on >> shift == std::uint64_t{0x0080808080808080} >> shift;
+}
+
+// Text that is not all ASCII, key and value of an attribute.
+[[gnu::cold, gnu::noinline]] bool AreValidUtf8(const std::uint8_t* key, std::size_t key_bytes,
+                                               const std::uint8_t* value, std::size_t value_bytes) {
+  return IsValidUtf8(key, key_bytes) && IsValidUtf8(value, value_bytes);
+}
+
+// Skips the plain attributes that begin at `p`, each a field with the one-byte tag `tag`: a key,
+// then one scalar value, both short. What it stops at may be valid all the same.
+// REQUIRES: two more levels may nest here.
+[[gnu::always_inline]] inline const std::uint8_t* SkipPlainAttributes(const std::uint8_t* p,
+                                                                      const std::uint8_t* end,
+                                                                      std::uint32_t tag,
+                                                                      bool check_utf8) {
+  const std::uint32_t begins_with = 0x000A0000 | tag;  // key: field 1
+  // Smallest: tag and length of the attribute, its key and its value, and two bytes of a scalar.
+  while (end - p >= 8) {
+    const auto head = Load<std::uint32_t>(p);
+    if ((head & 0x80FF80FF) != begins_with) break;
+    const std::size_t bytes = 2 + (head >> 8 & 0xFF);
+    const std::size_t key_bytes = head >> 24;
+    if (end - p < static_cast<std::ptrdiff_t>(bytes) || bytes < key_bytes + 8) break;
+    const std::uint8_t* const value = p + 4 + key_bytes;
+    const std::uint8_t* const next = p + bytes;
+    const auto value_bytes = static_cast<std::uint32_t>(bytes - key_bytes - 6);
+    const auto value_head = Load<std::uint32_t>(value);
+    if (value_head == StringValueHead(value_bytes)) {
+      // A string that fills the value. Tags and lengths of this shape are ASCII too: one look at
+      // the whole attribute does for both strings.
+      if (check_utf8 && !IsAscii(p, bytes) &&
+          !AreValidUtf8(p + 4, key_bytes, value + 4, value_bytes - 2)) {
+        break;
+      }
+    } else {
+      if ((value_head & 0xFFFF) != (0x12 | value_bytes << 8)) break;
+      const std::uint32_t type = value_head >> 16 & 0xFF;
+      const bool is_integer = (type & ~0x08u) == 0x10;  // or bool
+      if (is_integer ? !IsOneVarint(next, value_bytes - 1) : type != 0x21 || value_bytes != 9) {
+        break;
+      }
+      if (check_utf8 && !IsValidUtf8(p + 4, key_bytes)) break;
+    }
+    p = next;
   }
   return p;
 }
 
+// For the general walk.
+[[gnu::noinline]] const std::uint8_t* SkipAttributes(const std::uint8_t* p, const std::uint8_t* end,
+                                                     std::uint32_t tag, bool check_utf8) {
+  return SkipPlainAttributes(p, end, tag, check_utf8);
+}
+
 }  // namespace
+
+// No loop over fields and no look into a table: a chain of conditions of which each holds for
+// nearly every span.
+inline const std::uint8_t* MessageChecker::SkipUsualSpanFields(const std::uint8_t* p,
+                                                               const std::uint8_t* end) {
+  constexpr std::ptrdiff_t kIdsBytes = 18 + 10 + 10;
+  if (end - p < kIdsBytes + 2 || Load<std::uint16_t>(p) != ShortField(1, 16)) return p;
+  trace_id_ = {p + 2, 16};
+  p += 18;
+  if (Load<std::uint16_t>(p) == ShortField(2, 8)) p += 10;
+  if (Load<std::uint16_t>(p) == ShortField(4, 8)) p += 10;  // parent_span_id
+  if (p[0] == 0x2A) {                                       // name
+    if (p[1] >= 0x80 || end - p < 2 + p[1]) return p;
+    if (check_utf8_ && !IsValidUtf8(p + 2, p[1])) return p;
+    p += 2 + p[1];
+  }
+  if (end - p < 20) return p;
+  if (p[0] == 0x30 && p[1] < 0x80) p += 2;    // kind
+  if (p[0] == 0x39 && p[9] == 0x41) p += 18;  // start and end
+  p = SkipPlainAttributes(p, end, kSpanAttributesTag, check_utf8_);
+  if (end - p >= 4 && Load<std::uint16_t>(p) == ShortField(15, 2) && p[2] == 0x18 && p[3] < 0x80) {
+    p += 4;  // status: its code
+  } else if (end - p >= 2 && Load<std::uint16_t>(p) == ShortField(15, 0)) {
+    p += 2;
+  }
+  if (end - p >= 6 && Load<std::uint16_t>(p) == kFlagsTag) p += 6;
+  return p;
+}
 
 bool MessageChecker::CheckMessage(Type type, const std::uint8_t* p, const std::uint8_t* end,
                                   int depth_left) {
   trace_id_ = {};
   return Walk({end, 0, type}, p, depth_left) != nullptr;
+}
+
+bool MessageChecker::CheckSpan(const std::uint8_t* p, const std::uint8_t* end, int depth_left) {
+  trace_id_ = {};
+  if (depth_left >= kAttributeDepth) p = SkipUsualSpanFields(p, end);
+  return p == end || Walk({end, 0, kSpan}, p, depth_left) != nullptr;
 }
 
 const std::uint8_t* MessageChecker::SkipGroup(std::uint32_t start_tag, const std::uint8_t* p,
@@ -128,9 +209,8 @@ const std::uint8_t* MessageChecker::Walk(Frame frame, const std::uint8_t* p, int
       const std::uint32_t field = tag >> 3;
       std::uint8_t content = kOpaque;
       if (field <= kFieldMax) content = kContents[frame.type][field];
-      if (content == kAttribute && depth_left - depth >= 2) {
-        const std::uint8_t* const behind =
-            SkipPlainAttributes(field_begin, frame.end, tag, check_utf8_);
+      if (content == kAttribute && depth_left - depth >= kAttributeDepth) {
+        const std::uint8_t* const behind = SkipAttributes(field_begin, frame.end, tag, check_utf8_);
         if (behind != field_begin) {
           p = behind;
           continue;

@@ -41,6 +41,8 @@ class MessageChecker {
   // True: [p, end) is a message of `type`. `depth_left`: how many levels may nest inside it.
   // REQUIRES: depth_left <= kDepthMax.
   bool CheckMessage(Type type, const std::uint8_t* p, const std::uint8_t* end, int depth_left);
+  // The same of a kSpan, faster.
+  bool CheckSpan(const std::uint8_t* p, const std::uint8_t* end, int depth_left);
 
   // Skips an unknown group whose start tag was read just before `p`. Returns the byte after its end
   // tag; null on an error. `depth_left`: levels that may begin here, the group itself included.
@@ -49,7 +51,7 @@ class MessageChecker {
 
   // After a failed check.
   WireError error() const { return error_; }
-  // After a check of a kSpan: the value of its last trace_id field, empty when it has none.
+  // After CheckSpan(): the value of its last trace_id field, empty when it has none.
   std::span<const std::uint8_t> trace_id() const { return trace_id_; }
 
  private:
@@ -59,6 +61,9 @@ class MessageChecker {
     Type type;
   };
 
+  // Skips what can be told at a glance of the fields a span begins with, in the order in which
+  // serializers write them. Where it stops, the general walk goes on; it refuses nothing.
+  const std::uint8_t* SkipUsualSpanFields(const std::uint8_t* p, const std::uint8_t* end);
   const std::uint8_t* Walk(Frame frame, const std::uint8_t* p, int depth_left);
 
   bool check_utf8_;

@@ -142,6 +142,18 @@ bool SpanIndex::ParseResourceSpans(Bytes p, Bytes end) {
   return true;
 }
 
+inline bool SpanIndex::AddSpan(Bytes field, Bytes p, Bytes end) {
+  if (spans_.size() >= limits_.spans_max) return Fail(WireError::kTooManySpans);
+  if (!checker_.CheckSpan(p, end, limits_.depth_max - kSpanDepth)) {
+    return Fail(checker_.error());
+  }
+  const auto trace_id = checker_.trace_id();
+  spans_.push_back({{Offset(field), Offset(end)},
+                    trace_id.empty() ? 0 : Offset(trace_id.data()),
+                    static_cast<std::uint32_t>(trace_id.size())});
+  return true;
+}
+
 bool SpanIndex::ParseScopeSpans(std::uint32_t group_tag, Bytes p, Bytes end) {
   const int depth_left = limits_.depth_max - kScopeSpansDepth;
   const std::size_t first_span = spans_.size();
@@ -182,18 +194,6 @@ bool SpanIndex::ParseScopeSpans(std::uint32_t group_tag, Bytes p, Bytes end) {
                      static_cast<std::uint32_t>(spans_.size()),
                      static_cast<std::uint32_t>(first_part),
                      static_cast<std::uint32_t>(scope_parts_.size()), part_bytes, group_tag});
-  return true;
-}
-
-bool SpanIndex::AddSpan(Bytes field, Bytes p, Bytes end) {
-  if (spans_.size() >= limits_.spans_max) return Fail(WireError::kTooManySpans);
-  if (!checker_.CheckMessage(MessageChecker::kSpan, p, end, limits_.depth_max - kSpanDepth)) {
-    return Fail(checker_.error());
-  }
-  const auto trace_id = checker_.trace_id();
-  spans_.push_back({{Offset(field), Offset(end)},
-                    trace_id.empty() ? 0 : Offset(trace_id.data()),
-                    static_cast<std::uint32_t>(trace_id.size())});
   return true;
 }
 

@@ -34,8 +34,8 @@ inline bool IsAsciiLong(const std::uint8_t* text, std::size_t size) {
   const auto load = [](const std::uint8_t* from) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   };
-  __m128i seen = load(last);
-  for (; text < last; text += 16) seen = _mm_or_si128(seen, load(text));
+  __m128i seen = _mm_or_si128(load(text), load(last));
+  for (text += 16; text < last; text += 16) seen = _mm_or_si128(seen, load(text));
   return _mm_movemask_epi8(seen) == 0;
 #else
   std::uint64_t seen = LoadWord<std::uint64_t>(last) | LoadWord<std::uint64_t>(last + 8);

@@ -52,8 +52,15 @@ inline const std::uint8_t* ReadTag(const std::uint8_t* p, const std::uint8_t* en
 // Also checks that `length` bytes are there.
 inline const std::uint8_t* ReadLength(const std::uint8_t* p, const std::uint8_t* end,
                                       std::uint32_t& length, WireError& error) {
-  if (p == end || *p >= 0x80) return ReadLongLength(p, end, length, error);
-  length = *p++;
+  if (p == end) return Fail(WireError::kTruncated, error);
+  if (*p < 0x80) {
+    length = *p++;
+  } else if (end - p >= 2 && p[1] < 0x80) {
+    length = (*p & 0x7Fu) | static_cast<std::uint32_t>(p[1]) << 7;
+    p += 2;
+  } else {
+    return ReadLongLength(p, end, length, error);
+  }
   return end - p >= static_cast<std::ptrdiff_t>(length) ? p : Fail(WireError::kTruncated, error);
 }
 
