@@ -1,6 +1,7 @@
 #include "router/forward/shard_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <limits>
 #include <numeric>
@@ -11,6 +12,7 @@ namespace {
 constexpr std::size_t kShardsMax = std::numeric_limits<std::uint16_t>::max();
 // Tag and length of a group, at most.
 constexpr std::size_t kGroupHeaderBytes = 8;
+constexpr std::size_t kLookupsAtOnce = 32;
 // Above this the memory of one huge request is given back.
 constexpr std::size_t kScratchSpansKept = 256 * 1024;
 
@@ -49,9 +51,15 @@ void ShardPlan::FindOwners(const SpanIndex& index, const Routes& routes,
   failover_spans_ = 0;
   // Hashing each ID costs less than finding out that it is the one before: no branch to mispredict,
   // and the loads of neighbouring spans overlap.
-  for (std::size_t i = 0; i < spans; ++i) {
-    owners_[i] = ring.OwnerOf(index.trace_id(i));
-    invalid_trace_ids_ += index.has_valid_trace_id(i) ? 0 : 1;
+  std::array<std::size_t, kLookupsAtOnce> slots;
+  for (std::size_t begin = 0; begin < spans; begin += kLookupsAtOnce) {
+    const std::size_t end = std::min(begin + kLookupsAtOnce, spans);
+    for (std::size_t i = begin; i < end; ++i) {
+      slots[i - begin] = ring.SlotOf(index.trace_id(i));
+      ring.Prefetch(slots[i - begin]);
+      invalid_trace_ids_ += index.has_valid_trace_id(i) ? 0 : 1;
+    }
+    for (std::size_t i = begin; i < end; ++i) owners_[i] = ring.OwnerAt(slots[i - begin]);
   }
   if (delivered != nullptr) {
     for (std::size_t i = 0; i < spans; ++i) {

@@ -57,10 +57,17 @@ class Ring {
   // The owner, as an index into members(). Any number of bytes has one; a valid trace ID has 16.
   // REQUIRES: !empty().
   std::uint16_t OwnerOf(std::span<const std::uint8_t> trace_id) const {
-    assert(!empty());
-    if (positions_ == 0) return table_[TraceHash(trace_id, seed_) >> slot_shift_];
-    return table_[Crc32(trace_id) % positions_];
+    return OwnerAt(SlotOf(trace_id));
   }
+  // The same in two steps, for many traces: the table does not stay in the processor's cache, and
+  // slots that are prefetched together are waited for once.
+  std::size_t SlotOf(std::span<const std::uint8_t> trace_id) const {
+    assert(!empty());
+    if (positions_ == 0) return TraceHash(trace_id, seed_) >> slot_shift_;
+    return Crc32(trace_id) % positions_;
+  }
+  void Prefetch(std::size_t slot) const { __builtin_prefetch(table_.data() + slot); }
+  std::uint16_t OwnerAt(std::size_t slot) const { return table_[slot]; }
 
   // What part of all traces each member owns; sums to 1. Cost: one walk over the table.
   std::vector<double> Shares() const;
