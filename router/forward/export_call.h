@@ -26,6 +26,8 @@ class ExportCall {
   ExportCall(Forwarder& forwarder, TimePoint deadline, ExportSink& sink);
   ~ExportCall();
 
+  // Before so many AddShard().
+  void ReserveShards(std::size_t count) { shards_.reserve(shards_.size() + count); }
   // One shard for ring member `owner` of `routes`. Before Send(), or while a shard is routed anew.
   void AddShard(std::shared_ptr<const Routes> routes, std::uint16_t owner, std::size_t spans,
                 std::shared_ptr<const Body> body, std::span<const std::uint8_t> frame,

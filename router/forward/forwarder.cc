@@ -111,6 +111,7 @@ std::optional<Verdict> Forwarder::SplitInto(ExportCall& call, std::size_t body_b
   }
   std::vector<Body> parts;
   parts.reserve(splitter.present_shards().size());
+  call.ReserveShards(splitter.present_shards().size());
   outputs_.assign(plan_.shard_count(), nullptr);
   for (const std::uint16_t shard : splitter.present_shards()) {
     Body& part = parts.emplace_back(memory_);

@@ -16,7 +16,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "router/base/grpc_code.h"
 #include "router/http2/connection.h"
@@ -38,7 +37,8 @@ struct GrpcResponse {
   std::string encoding = {};  // grpc-encoding of the message
   // grpc-retry-pushback-ms; negative, or unreadable: this call must not be repeated (rule P-11)
   std::optional<std::chrono::milliseconds> pushback = {};
-  std::vector<std::uint8_t> body = {};  // raw DATA: length-prefixed messages
+  // Raw DATA: length-prefixed messages. The usual one is empty: nothing is allocated for it.
+  boost::container::small_vector<std::uint8_t, 16> body = {};
 };
 
 // A part of a request: `bytes` lie inside `body`, its headroom included.
