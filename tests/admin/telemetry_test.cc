@@ -177,6 +177,34 @@ TEST_F(TelemetryTest, TheCollectorsNamesAreThere) {
   }
 }
 
+// Scenario: the same with what its receiver, exporter and process tell; a span refused because the
+// memory budget is full.
+// Guarantees: accepted is what a client was told OK for; what a backend had its part in is
+// send_failed, what there was no room for enqueue_failed, and both are refused.
+TEST_F(TelemetryTest, TheCollectorsPipelineIsTold) {
+  telemetry_.receiver = "otlp/in";
+  telemetry_.exporter = "loadbalancing/out";
+  ledgers_[0].spans.refused[static_cast<std::size_t>(RefuseReason::kOverload)].Add(30);
+  ledgers_[0].spans.suppressed.Add(7);
+  ASSERT_TRUE(budget_.TryTake(1000));
+  const std::string in = R"({receiver="otlp/in"})";
+  const std::string out = R"({exporter="loadbalancing/out"})";
+  for (const bool without : {true, false}) {
+    telemetry_.without_type_suffix = telemetry_.without_units = without;
+    const std::string total = without ? "" : "_total";
+    EXPECT_EQ(Value("otelcol_receiver_accepted_spans" + total + in), 807);
+    EXPECT_EQ(Value("otelcol_receiver_refused_spans" + total + in), 1030);
+    EXPECT_EQ(Value("otelcol_exporter_sent_spans" + total + out), 800);
+    EXPECT_EQ(Value("otelcol_exporter_send_failed_spans" + total + out), 600);
+    EXPECT_EQ(Value("otelcol_exporter_enqueue_failed_spans" + total + out), 30);
+    EXPECT_EQ(Value("otelcol_process_uptime" + std::string(without ? "" : "_seconds") + total), 90);
+    EXPECT_GT(Value("otelcol_process_memory_rss" + std::string(without ? "" : "_bytes")), 0);
+  }
+  EXPECT_EQ(Value("otelcol_exporter_queue_size" + out), 1000);
+  EXPECT_EQ(Value("otelcol_exporter_queue_capacity" + out), 1 << 20);
+  budget_.Give(1000);
+}
+
 // Scenario: the table of docs/operations.md between its markers.
 // Guarantees: it names every metric that is exposed, and no other.
 TEST_F(TelemetryTest, OperationsPageNamesEveryMetric) {
