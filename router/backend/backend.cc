@@ -30,7 +30,7 @@ constexpr std::uint32_t kUnansweredMax = 2;
 constexpr milliseconds kSilentProbeFirst{1000};
 constexpr std::uint32_t kSilentProbeDoublings = 3;
 constexpr milliseconds kHoldMax{30000};
-// After a merged message was refused, or accepted in part: until the cause has likely gone.
+// After a merged message was refused: until the cause has likely gone.
 constexpr milliseconds kMergePause{10000};
 constexpr unsigned kUserTimeoutMs = 2000;  // unacknowledged bytes this old: the path is dead
 
@@ -389,10 +389,7 @@ bool Backend::SendFirst(std::size_t count) {
   }
   TimePoint deadline{};
   std::size_t bytes = 0;
-  for (const Attempt* attempt : message.attempts) {
-    deadline = std::max(deadline, attempt->deadline);
-    message.spans_sent += attempt->spans;
-  }
+  for (const Attempt* attempt : message.attempts) deadline = std::max(deadline, attempt->deadline);
   for (const BodyRange& range : *ranges) bytes += range.bytes.size();
   const std::string timeout =
       FormatGrpcTimeout(std::chrono::duration_cast<milliseconds>(deadline - loop().Now()));
@@ -562,7 +559,7 @@ void Backend::OnResponse(Message& message, GrpcResponse&& response) {
   MarkDirty();
   if (is_unprocessed) {
     SendAgain(message, result);
-  } else if (message.is_merged() && is_refused) {
+  } else if (message.is_merged() && (is_refused || result.rejected_spans > 0)) {
     SendEachAlone(message, result);
   } else if (message.is_merged()) {
     FinishEach(message, result);
@@ -589,9 +586,13 @@ void Backend::SendAgain(const Message& message, const AttemptResult& result) {
   }
 }
 
-// One of them is the reason; the others must not suffer from it.
+// Refused, or accepted but for some spans: one of them is the reason, and nobody else may suffer
+// from it or be told of it. So each is asked for alone.
 void Backend::SendEachAlone(const Message& message, const AttemptResult& result) {
-  merge_again_at_ = loop().Now() + kMergePause;
+  // What was accepted goes out twice, and that must not happen again.
+  merge_again_at_ = result.kind == AttemptResult::Kind::kAccepted
+                        ? TimePoint::max()
+                        : std::max(merge_again_at_, loop().Now() + kMergePause);
   metrics_->unmerged.Add();
   for (auto it = message.attempts.rbegin(); it != message.attempts.rend(); ++it) {
     Attempt* const attempt = *it;
@@ -604,23 +605,10 @@ void Backend::SendEachAlone(const Message& message, const AttemptResult& result)
   }
 }
 
-// Which spans a backend left out of a merged message is not known: the sum is right, the parts are
-// in proportion, and that is what clients are told. What comes next is not merged.
 void Backend::FinishEach(const Message& message, const AttemptResult& result) {
-  std::uint64_t spans_before = 0;
-  if (result.rejected_spans > 0) merge_again_at_ = loop().Now() + kMergePause;
   for (Attempt* attempt : message.attempts) {
-    AttemptResult own = result;
-    if (result.rejected_spans > 0) {
-      own.rejected_spans =
-          ShareOfRejected(result.rejected_spans, message.spans_sent, spans_before, attempt->spans);
-      own.message = "a share of the " + std::to_string(result.rejected_spans) + " spans that " +
-                    endpoint_.name + " left out of " + std::to_string(message.spans_sent) +
-                    " sent together: " + result.message;
-    }
-    spans_before += attempt->spans;
     metrics_->AddLatency(loop().Now() - attempt->sent_at_);
-    EndLater(*attempt, std::move(own));
+    EndLater(*attempt, AttemptResult(result));
   }
 }
 

@@ -40,7 +40,9 @@ struct BackendMetrics {
   std::array<Counter, kAttemptOutcomeCount> attempts;
   Counter spans_accepted;
   Counter messages;  // gRPC requests that carried the attempts
-  Counter unmerged;  // of them, those refused for good whose attempts were sent again one by one
+  // Of them, merged ones refused for good or accepted in part, whose attempts were sent again one
+  // by one.
+  Counter unmerged;
   Counter bytes_sent;
   Counter in_flight;
   Counter waiting;

@@ -49,7 +49,7 @@ void Message::OnResponse(GrpcResponse&& response) {
 
 void Message::Clear() {
   attempts.clear();
-  attempts_sent = spans_sent = 0;
+  attempts_sent = 0;
   connection = nullptr;
   call = nullptr;
   is_counted_unanswered = false;
@@ -85,15 +85,6 @@ std::optional<BodyRanges> Join(std::span<Attempt* const> attempts, Codec& codec)
   const std::span<const std::uint8_t> bytes = prefix->FrameAsGrpc(false, SizeOf(attempts));
   ranges[0] = {std::move(prefix), bytes};
   return ranges;
-}
-
-std::uint64_t ShareOfRejected(std::uint64_t rejected, std::uint64_t spans_sent,
-                              std::uint64_t spans_before, std::uint64_t spans) {
-  if (spans_sent == 0) return 0;
-  const auto share_until = [&](std::uint64_t end) {
-    return std::min(rejected, spans_sent) * end / spans_sent;  // both below 2^32: no overflow
-  };
-  return share_until(spans_before + spans) - share_until(spans_before);
 }
 
 }  // namespace router

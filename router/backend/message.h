@@ -33,7 +33,6 @@ class Message final : public ResponseSink {
 
   std::vector<Attempt*> attempts;  // those not cancelled since
   std::size_t attempts_sent = 0;
-  std::uint64_t spans_sent = 0;
   ClientConnection* connection = nullptr;
   ClientCall* call = nullptr;
   bool is_counted_unanswered = false;  // as one call, however many attempts it carries
@@ -49,10 +48,5 @@ std::size_t CountMergeable(const std::deque<Attempt*>& waiting, std::size_t byte
 // The bytes of one message that carries `attempts`, compressed as they ask for. Nothing: the memory
 // budget is full. REQUIRES: as CountMergeable() has it.
 std::optional<BodyRanges> Join(std::span<Attempt* const> attempts, Codec& codec);
-
-// The part of `rejected` spans that `spans` of a message's `spans_sent` have to bear, when
-// `spans_before` stand before them: in proportion, rounded so that all parts add up to `rejected`.
-std::uint64_t ShareOfRejected(std::uint64_t rejected, std::uint64_t spans_sent,
-                              std::uint64_t spans_before, std::uint64_t spans);
 
 }  // namespace router

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -245,32 +244,43 @@ TEST_F(MergeTest, RefusedStreamIsSentAgainOnceP10) {
   }
 }
 
-// Scenario: a backend leaves 4 of the 10 + 20 + 30 spans of a merged message out.
-// Guarantees: all are accepted; the sum of what is told is 4, in proportion, with the reason; what
-// comes next is not merged, so that it is exact again.
-TEST_F(MergeTest, PartialSuccessIsShared) {
+// Scenario: a backend leaves 4 spans of the third part of a merged message out, and says so.
+// Guarantees: I1, I3: each part is asked for alone, so that only the third one's sender hears of
+// them; nothing is ever merged for that backend again.
+TEST_F(MergeTest, PartialSuccessIsTracedToItsPart) {
   Connect();
   answer_ = [](Peer& peer, PeerStream& stream) {
-    peer.AnswerGrpc(stream, 0, SerializeExportResponse({4, "no"}));
+    const bool is_partial = stream.body.find('3') != std::string::npos;
+    peer.AnswerGrpc(stream, 0, is_partial ? SerializeExportResponse({4, "no"}) : "");
   };
   SendPart("1", 10);
   SendPart("2", 20);
   SendPart("3", 30);
   ASSERT_TRUE(AllDone());
-  std::uint64_t rejected = 0;
-  for (const auto& attempt : attempts_) {
-    EXPECT_EQ(attempt->result->kind, Kind::kAccepted);
-    rejected += attempt->result->rejected_spans;
-    EXPECT_NE(attempt->result->message.find("4 spans"), std::string::npos)
-        << attempt->result->message;
-    EXPECT_NE(attempt->result->message.find("no"), std::string::npos);
+  EXPECT_EQ(bodies_, (std::vector<std::string>{"123", "1", "2", "3"}));
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(attempts_[i]->result->kind, Kind::kAccepted);
+    EXPECT_EQ(attempts_[i]->result->rejected_spans, i == 2 ? 4U : 0U);
+    EXPECT_EQ(attempts_[i]->result->message, i == 2 ? "no" : "");
   }
-  EXPECT_EQ(rejected, 4U);
   EXPECT_EQ(backend_->metrics()->spans_accepted.Value(), 56U);
+  EXPECT_EQ(backend_->metrics()->unmerged.Value(), 1U);
   SendPart("4");
   SendPart("5");
   ASSERT_TRUE(AllDone());
-  EXPECT_EQ(bodies_.size(), 3U);
+  EXPECT_EQ(bodies_.size(), 6U);
+}
+
+// Scenario: a backend takes a merged message whole and warns.
+// Guarantees: GS-10: each hears the warning; nothing is sent again.
+TEST_F(MergeTest, AWarningReachesEach) {
+  Connect();
+  AnswerAll(0, SerializeExportResponse({0, "soon no more"}));
+  SendPart("1");
+  SendPart("2");
+  ASSERT_TRUE(AllDone());
+  EXPECT_EQ(bodies_.size(), 1U);
+  for (const auto& attempt : attempts_) EXPECT_EQ(attempt->result->message, "soon no more");
 }
 
 // Scenario: of two merged attempts one is cancelled on the wire, then the other.
@@ -306,27 +316,6 @@ TEST_F(MergeTest, BackendIsToldTheLatestDeadline) {
   ASSERT_EQ(bodies_.size(), 1U);
   const std::string timeout = server_->peers()[0]->Find(1)->Header("grpc-timeout");
   EXPECT_GE(std::stoi(timeout), 4000) << timeout;
-}
-
-// Scenario: random numbers of spans and of rejected ones.
-// Guarantees: nobody's share is larger than what it sent; the shares add up exactly.
-TEST(ShareOfRejectedTest, AddsUp) {
-  std::minstd_rand random(7);
-  for (int round = 0; round < 10'000; ++round) {
-    std::vector<std::uint64_t> spans(1 + random() % 8);
-    std::uint64_t all = 0;
-    for (std::uint64_t& count : spans) all += count = random() % 50;
-    const std::uint64_t rejected = random() % (all + 10);  // a backend may say too much
-    std::uint64_t before = 0;
-    std::uint64_t sum = 0;
-    for (const std::uint64_t count : spans) {
-      const std::uint64_t share = ShareOfRejected(rejected, all, before, count);
-      ASSERT_LE(share, count);
-      sum += share;
-      before += count;
-    }
-    ASSERT_EQ(sum, std::min(rejected, all));
-  }
 }
 
 }  // namespace
