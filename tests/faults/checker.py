@@ -12,7 +12,7 @@ import bisect
 import collections
 import dataclasses
 
-from ledgers import CANCELLED, DEADLINE_EXCEEDED, SPANS_PER_REQUEST_MAX, UNAVAILABLE, metric
+from ledgers import CANCELLED, DEADLINE_EXCEEDED, INVALID_ARGUMENT, SPANS_PER_REQUEST_MAX, UNAVAILABLE, metric
 
 MS = 1_000_000
 S = 1000 * MS
@@ -106,6 +106,7 @@ class Books:
         for calls in self.tries.values():
             calls.sort(key=lambda call: call.number)
         self.copies = collections.defaultdict(list)       # span: [(time, backend, is_clean, trace)]
+        self.partial = set()                              # (time, backend) of answers that left spans out
         self.refused_for_good = collections.defaultdict(set)  # request: spans
         self.codes = collections.defaultdict(set)         # request: codes that backends gave
         self.unexpected = []
@@ -116,6 +117,8 @@ class Books:
 
     def _book(self, record):
         code, is_final = record.code, record.is_final_refusal
+        if record.is_taken and any(is_left_out for _, _, is_left_out, _ in record.spans):
+            self.partial.add((record.at, record.backend))
         for trace, number, is_left_out, is_intact in record.spans:
             request, index = divmod(number, SPANS_PER_REQUEST_MAX)
             calls = self.tries.get(request)
@@ -208,7 +211,9 @@ def check_verdicts(run, books, notes, faults):
             faults.add("I7", f"{where} in a run without faults")
         if call.code == UNAVAILABLE and call.retry_ms < 0:
             faults.add("I7", f"{where} without RetryInfo")
-        if not call.is_retryable and call.code not in books.codes[call.request]:
+        if was_compressed_twice(run, call):
+            notes["compressed twice by gRPC"] += 1
+        elif not call.is_retryable and call.code not in books.codes[call.request]:
             faults.add("I7", f"{where}, which no backend gave")
         if not is_quiet and call.is_retryable and not any(
                 trouble.begin <= call.end and call.begin <= trouble.end + CAUSE_GRACE
@@ -231,6 +236,14 @@ def was_starved(troubles, begin, end):
     """The machine had no time for us then, or shortly before."""
     return any(trouble.where == "machine" and trouble.begin <= end and begin <= trouble.end + OWNER_GRACE
                for trouble in troubles)
+
+
+def was_compressed_twice(run, call):
+    """gRPC C++ 1.51 compresses a message once more when it repeats a call by itself, as it does when a router leaves
+    (grpc issue 37742). What arrives begins with gzip's magic number: a tag of a wire type that does not exist."""
+    return call.code == INVALID_ARGUMENT and call.message.endswith("invalid wire type") and any(
+        trouble.kind in ("router_term", "router_kill") and trouble.begin <= call.end and
+        call.begin <= trouble.end + CAUSE_GRACE for trouble in run.troubles)
 
 
 class TroubleIndex:
@@ -269,6 +282,9 @@ def check_duplicates(run, books, counts, notes, faults):
                                    ((first_backend, first_at), (second_backend, second_at), ("router", second_at),
                                     ("machine", second_at))):
                 notes["duplicates after a lost answer"] += 1
+            elif (first_at, first_backend) in books.partial and first_backend == second_backend:
+                # Who had lost spans in a merged request was asked for: each part went again alone.
+                notes["duplicates to trace a partial_success"] += 1
             elif is_next_try:
                 notes["duplicates of a client's retry"] += 1
             else:
