@@ -47,9 +47,8 @@ const char* LocalCause(int error) {
     case ENOMEM:
       return "the system has no memory for a socket";
     case EADDRNOTAVAIL:
-      return "no local port is free towards it (widen net.ipv4.ip_local_port_range), or this host "
-             "has "
-             "no address of its family";
+      return "no local port is free towards it (widen net.ipv4.ip_local_port_range), or there is "
+             "no local address of its family";
     default:
       return nullptr;
   }
