@@ -35,10 +35,10 @@ MUTANTS = [
         "  ledger_.requests.in_flight.Add();\n  return Verdict{};\n")], ("kill", "fail"),
         "OK before the backends have answered"),
     Mutant("wrong_owner", "router/forward/shard_plan.cc", [(
-        "    owners_[i] = ring.OwnerOf(index.trace_id(i));\n",
-        "    owners_[i] = ring.OwnerOf(index.trace_id(i));\n"
-        "    if (index.trace_id(i).size() == 16 && index.trace_id(i)[5] == 7) {\n"
-        "      owners_[i] = static_cast<std::uint16_t>((owners_[i] + 1) % ring.size());\n    }\n")], (),
+        "    for (std::size_t i = begin; i < end; ++i) owners_[i] = ring.OwnerAt(slots[i - begin]);\n",
+        "    for (std::size_t i = begin; i < end; ++i) {\n      owners_[i] = ring.OwnerAt(slots[i - begin]);\n"
+        "      if (index.trace_id(i).size() == 16 && index.trace_id(i)[5] == 7) {\n"
+        "        owners_[i] = static_cast<std::uint16_t>((owners_[i] + 1) % ring.size());\n      }\n    }\n")], (),
         "one trace in 256 goes to the backend after its owner"),
     Mutant("partial_for_transient", "router/forward/verdict.cc", [
         ("      case Kind::kTransient:\n        return 2;\n", "      case Kind::kTransient:\n        return 0;\n"),
