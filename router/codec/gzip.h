@@ -20,6 +20,12 @@ struct isal_zstream;
 
 namespace router {
 
+// Whether a message begins as gzip does (RFC 1952): no Protobuf message does, 0x1f is a tag of a
+// wire type that does not exist.
+constexpr bool BeginsAsGzip(std::span<const std::uint8_t> message) {
+  return message.size() >= 2 && message[0] == 0x1f && message[1] == 0x8b;
+}
+
 class GzipCodec {
  public:
   GzipCodec();

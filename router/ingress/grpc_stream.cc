@@ -3,6 +3,7 @@
 #include <string>
 
 #include "router/base/limits.h"
+#include "router/codec/gzip.h"
 #include "router/otlp/export_response.h"
 #include "router/otlp/status_details.h"
 
@@ -125,7 +126,7 @@ void GrpcStream::OnRequestEnd() {
     OnBadFrame(status);
   } else if (!is_export()) {
     EndHealth();
-  } else if (!reader_->is_compressed()) {
+  } else if (!IsCompressed()) {
     state_ = State::kWaiting;
     intake_.End({});
   } else if (*head_.encoding == Compression::kNone) {
@@ -135,6 +136,11 @@ void GrpcStream::OnRequestEnd() {
     state_ = State::kWaiting;
     intake_.End({.compression = *head_.encoding});
   }
+}
+
+bool GrpcStream::IsCompressed() {
+  return reader_->is_compressed() ||
+         (*head_.encoding == Compression::kGzip && BeginsAsGzip(intake_.body().bytes()));
 }
 
 void GrpcStream::OnVerdict(const Verdict& verdict) {

@@ -12,7 +12,7 @@ import bisect
 import collections
 import dataclasses
 
-from ledgers import CANCELLED, DEADLINE_EXCEEDED, INVALID_ARGUMENT, SPANS_PER_REQUEST_MAX, UNAVAILABLE, metric
+from ledgers import CANCELLED, DEADLINE_EXCEEDED, SPANS_PER_REQUEST_MAX, UNAVAILABLE, metric
 
 MS = 1_000_000
 S = 1000 * MS
@@ -211,9 +211,7 @@ def check_verdicts(run, books, notes, faults):
             faults.add("I7", f"{where} in a run without faults")
         if call.code == UNAVAILABLE and call.retry_ms < 0:
             faults.add("I7", f"{where} without RetryInfo")
-        if was_compressed_twice(run, call):
-            notes["compressed twice by gRPC"] += 1
-        elif not call.is_retryable and call.code not in books.codes[call.request]:
+        if not call.is_retryable and call.code not in books.codes[call.request]:
             faults.add("I7", f"{where}, which no backend gave")
         if not is_quiet and call.is_retryable and not any(
                 trouble.begin <= call.end and call.begin <= trouble.end + CAUSE_GRACE
@@ -236,14 +234,6 @@ def was_starved(troubles, begin, end):
     """The machine had no time for us then, or shortly before."""
     return any(trouble.where == "machine" and trouble.begin <= end and begin <= trouble.end + OWNER_GRACE
                for trouble in troubles)
-
-
-def was_compressed_twice(run, call):
-    """gRPC C++ 1.51 compresses a message once more when it repeats a call by itself, as it does when a router leaves
-    (grpc issue 37742). What arrives begins with gzip's magic number: a tag of a wire type that does not exist."""
-    return call.code == INVALID_ARGUMENT and call.message.endswith("invalid wire type") and any(
-        trouble.kind in ("router_term", "router_kill") and trouble.begin <= call.end and
-        call.begin <= trouble.end + CAUSE_GRACE for trouble in run.troubles)
 
 
 class TroubleIndex:

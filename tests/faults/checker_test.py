@@ -133,13 +133,6 @@ class CheckerTest(unittest.TestCase):
         self.expect(check([call(rejected=1)], [taken(left_out=(1,)), elsewhere], rings=[(0, {TRACE: A}), (9 * S, {TRACE: B})],
                           troubles=[down(kind="partial")]), "I5")
 
-    def test_what_grpc_compressed_twice_is_no_fault_of_the_router_that_restarts(self):
-        twice = call(code=3, message="the request is not OTLP: invalid wire type")
-        leaving = down(kind="router_term", where="router")
-        self.expect(check([twice], [], troubles=[leaving]))
-        self.expect(check([twice], [], troubles=[down()]), "I7")
-        self.expect(check([call(code=3, message="no")], [], troubles=[leaving]), "I7")
-
     def test_a_request_that_lay_unread_explains_the_later_copy(self):
         copies = [taken(spans=(0,)), taken(spans=(0,), backend=B, at=12 * S)]
         stuck = down(kind="blackhole", where=B, begin=9 * S, end=12 * S)

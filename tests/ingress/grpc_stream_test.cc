@@ -74,6 +74,20 @@ TEST_F(GrpcStreamTest, CompressedFlagWithoutEncodingIsInternal) {
             "13");
 }
 
+// Scenario: gzip whose flag says plain: with grpc-encoding gzip, as gRPC C++ 1.51 repeats a call
+// after a GOAWAY (its issue 37742), and without. Guarantees: the first is read, and bounded, as the
+// gzip that it is; the second is no OTLP.
+TEST_F(GrpcStreamTest, GzipWhoseFlagWasForgottenIsRead) {
+  options_.request_bytes_max = 100'000;
+  SetUpIngress();
+  const Headers headers = RequestHeaders(kExportPath, {{"grpc-encoding", "gzip"}});
+  const std::string frame = Framed(Gzipped(Field(900, "nothing")), '\0');
+  EXPECT_EQ(StatusOf(Ask(headers, frame)), "0");
+  EXPECT_EQ(StatusOf(Ask(headers, Framed(Field(900, "nothing"), '\0'))), "0");
+  EXPECT_EQ(StatusOf(Ask(headers, Framed(Gzipped(std::string(100'001, '\0')), '\0'))), "8");
+  EXPECT_EQ(StatusOf(Ask(RequestHeaders(kExportPath), frame)), "3");
+}
+
 // Scenario: grpc-timeout malformed in several ways; then 0 in several units.
 // Guarantees: P-05: an error for the first; DEADLINE_EXCEEDED for the second, before the body.
 TEST_F(GrpcStreamTest, BadAndUsedUpTimeouts) {
