@@ -115,8 +115,9 @@ def make_restart_plan(seed, kind, restarts=20, pause_s=2.5):
 
 
 def make_bystander_plan(seed, kind, detail="", before_s=30, length_s=60):
-    """One of four backends is in trouble for a minute; callers enough that none of the others' is missed meanwhile."""
-    plan = Plan(seed, rate=150, callers=400, faults_s=before_s + length_s, heal_s=12, is_single_trace=True,
+    """One of four backends is in trouble for a minute. Callers enough that none of the others' is missed meanwhile, and
+    none tries again: who waits for the sick one comes too late for its next call to another."""
+    plan = Plan(seed, rate=150, callers=400, tries=1, faults_s=before_s + length_s, heal_s=12, is_single_trace=True,
                 spans_max=120, kinds=(kind,))
     plan.events = [Event(plan.warm_s + before_s, kind, 0, detail, length_s)]
     return plan
