@@ -6,7 +6,15 @@
 #include <utility>
 #include <variant>
 
+#include "router/codec/gzip.h"
+
 namespace router {
+namespace {
+
+constexpr int kHiddenLayersMax = 3;
+
+}  // namespace
+
 ExportIntake::ExportIntake(IngressContext& context, IntakeFace& face, const BodyLimit& limit)
     : context_(context), face_(face), limit_(limit), body_(context.memory) {}
 
@@ -119,6 +127,7 @@ void ExportIntake::End(const BodyForm& form) {
   if (context_.forwarder.uploads().Leave(*this)) face_.HoldBody(false);
   LeaveAdmission(true);
   if (form.compression != Compression::kNone && !Inflate(form.compression)) return;
+  if (form.may_hide_gzip && !InflateHidden()) return;
   if (form.is_json && !TakeJson()) return;
   state_ = State::kForwarding;
   auto started = context_.forwarder.Start(std::move(body_), deadline_, *this);
@@ -158,6 +167,13 @@ bool ExportIntake::Inflate(Compression compression) {
       break;
   }
   return false;
+}
+
+bool ExportIntake::InflateHidden() {
+  for (int layers = 0; layers < kHiddenLayersMax && BeginsAsGzip(body_.bytes()); ++layers) {
+    if (!Inflate(Compression::kGzip)) return false;
+  }
+  return true;
 }
 
 bool ExportIntake::TakeJson() {

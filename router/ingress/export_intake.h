@@ -41,6 +41,10 @@ struct BodyLimit {
 struct BodyForm {
   Compression compression = Compression::kNone;
   bool is_json = false;  // else Protobuf
+  // gRPC C++ (seen in 1.51) compresses a message once more each time it repeats the call by itself,
+  // after a GOAWAY say, and leaves the flag out where that makes it no smaller (its issue 37742):
+  // there may be gzip inside the gzip, or inside what is said to be plain.
+  bool may_hide_gzip = false;
 };
 
 // The face of one request.
@@ -102,6 +106,7 @@ class ExportIntake final : private ExportSink, private AuthSink, private Upload 
   [[nodiscard]] bool IsLetIn(AuthResult result);
   [[nodiscard]] bool Enter();
   [[nodiscard]] bool Inflate(Compression compression);
+  [[nodiscard]] bool InflateHidden();
   [[nodiscard]] bool TakeJson();
   void OnAuthResult(AuthResult result) override;
   // Was it asking?
@@ -110,6 +115,7 @@ class ExportIntake final : private ExportSink, private AuthSink, private Upload 
   void OnUploadExpired() override;
   void OnDeadline();
   void OnVerdict(const Verdict& verdict) override;
+  bool is_http() const override { return face_.is_http(); }
   void LeaveAdmission(bool is_whole);
   void Finish(const Verdict& verdict);
 

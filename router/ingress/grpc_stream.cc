@@ -3,7 +3,6 @@
 #include <string>
 
 #include "router/base/limits.h"
-#include "router/codec/gzip.h"
 #include "router/otlp/export_response.h"
 #include "router/otlp/status_details.h"
 
@@ -126,21 +125,14 @@ void GrpcStream::OnRequestEnd() {
     OnBadFrame(status);
   } else if (!is_export()) {
     EndHealth();
-  } else if (!IsCompressed()) {
-    state_ = State::kWaiting;
-    intake_.End({});
-  } else if (*head_.encoding == Compression::kNone) {
+  } else if (reader_->is_compressed() && *head_.encoding == Compression::kNone) {
     intake_.EndEarly(ProtocolError(
         GrpcCode::kInternal, "the compressed flag is set but grpc-encoding names no compression"));
   } else {
     state_ = State::kWaiting;
-    intake_.End({.compression = *head_.encoding});
+    intake_.End({.compression = reader_->is_compressed() ? *head_.encoding : Compression::kNone,
+                 .may_hide_gzip = *head_.encoding == Compression::kGzip});
   }
-}
-
-bool GrpcStream::IsCompressed() {
-  return reader_->is_compressed() ||
-         (*head_.encoding == Compression::kGzip && BeginsAsGzip(intake_.body().bytes()));
 }
 
 void GrpcStream::OnVerdict(const Verdict& verdict) {

@@ -34,9 +34,6 @@ class GrpcStream final : public StreamHandler, private IntakeFace {
   enum class State : std::uint8_t { kReading, kWaiting, kWatching, kDone };
 
   void BeginExport();
-  // gRPC C++ forgets the flag of its gzip when it repeats a call by itself (its issue 37742, seen
-  // in 1.51 after a GOAWAY).
-  bool IsCompressed();
   void EndHealth();
   void OnBadFrame(GrpcMessageReader::Status status);
   void OnVerdict(const Verdict& verdict) override;

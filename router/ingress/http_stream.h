@@ -44,6 +44,7 @@ class HttpStream final : public StreamHandler, private IntakeFace {
   // The same for what is.
   void Reject(int status, std::string message);
   void OnVerdict(const Verdict& verdict) override;
+  bool is_http() const override { return true; }
   void HoldBody(bool is_held) override { responder_.HoldBody(is_held); }
   void Send(Answer& answer, int status, std::string body);
   void AddCors(Answer& answer) const;

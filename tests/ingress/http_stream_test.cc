@@ -46,6 +46,9 @@ TEST_F(HttpStreamTest, RequestsReachTheBackends) {
   EXPECT_EQ(ledger_.spans.forwarded.Value(), 12u);
   EXPECT_EQ(ledger_.requests.forwarded.Value(), 3u);
   EXPECT_EQ(ledger_.http_requests.Value(), 3u);
+  EXPECT_EQ(ledger_.http_spans.received.Value(), 12u);
+  EXPECT_EQ(ledger_.http_spans.forwarded.Value(), 12u);
+  EXPECT_EQ(ledger_.http_spans.in_flight.Value(), 0u);
 }
 
 // Scenario: content types with parameters, other case and spaces; a query behind the path.
