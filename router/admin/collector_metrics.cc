@@ -1,7 +1,9 @@
 #include "router/admin/collector_metrics.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
+#include <utility>
 
 #include "router/admin/process_usage.h"
 
@@ -48,6 +50,14 @@ void AddLoadBalancer(MetricsPage& page, const Telemetry& telemetry, const Backen
 }
 
 struct SpanSums {
+  // What is not in `part`, whose counters were read before these.
+  SpanSums Without(const SpanSums& part) const {
+    SpanSums rest = *this;
+    rest.accepted -= std::min(part.accepted, accepted);
+    rest.refused -= std::min(part.refused, refused);
+    return rest;
+  }
+
   std::uint64_t accepted = 0;     // the client was or will be told OK for them
   std::uint64_t sent = 0;         // a backend said OK
   std::uint64_t refused = 0;      // the client was told otherwise, or had gone
@@ -55,11 +65,11 @@ struct SpanSums {
   std::uint64_t not_queued = 0;   // of these: there was no room
 };
 
-SpanSums SumSpans(const Telemetry& telemetry) {
+SpanSums SumSpans(const Telemetry& telemetry, LedgerColumn Ledger::*column) {
   constexpr auto kOverload = static_cast<std::size_t>(RefuseReason::kOverload);
   SpanSums sums;
   for (const auto& worker : telemetry.workers) {
-    const LedgerColumn& spans = worker.ledger->spans;
+    const LedgerColumn& spans = worker.ledger->*column;
     sums.sent += spans.forwarded.Value();
     sums.accepted += spans.forwarded.Value() + spans.suppressed.Value();
     sums.refused += spans.cancelled.Value();
@@ -81,24 +91,33 @@ SpanSums SumSpans(const Telemetry& telemetry) {
 // budget: what waits for backends, in bytes.
 void AddPipeline(MetricsPage& page, const Telemetry& telemetry, const BackendSums& sums) {
   const std::string suffix = telemetry.without_type_suffix ? "" : "_total";
-  const MetricsPage::Labels receiver = {{"receiver", telemetry.receiver}};
   const MetricsPage::Labels exporter = {{"exporter", telemetry.exporter}};
-  const SpanSums spans = SumSpans(telemetry);
-  const auto counter = [&](const std::string& name, const std::string& help,
-                           const MetricsPage::Labels& labels, std::uint64_t value) {
+  const SpanSums over_http = SumSpans(telemetry, &Ledger::http_spans);
+  const SpanSums spans = SumSpans(telemetry, &Ledger::spans);
+  const SpanSums over_grpc = spans.Without(over_http);
+  const auto receiver = [&](const std::string& name, const std::string& help,
+                            std::uint64_t SpanSums::*sum) {
     page.Begin(MetricType::Counter, name + suffix, help);
-    page.AddCounter(labels, static_cast<double>(value));
+    for (const auto& [transport, sums_of_it] :
+         {std::pair("grpc", &over_grpc), {"http", &over_http}}) {
+      page.AddCounter({{"receiver", telemetry.receiver}, {"transport", transport}},
+                      static_cast<double>(sums_of_it->*sum));
+    }
   };
-  counter("otelcol_receiver_accepted_spans",
-          "Number of spans successfully pushed into the pipeline", receiver, spans.accepted);
-  counter("otelcol_receiver_refused_spans",
-          "Number of spans that could not be pushed into the pipeline", receiver, spans.refused);
+  const auto counter = [&](const std::string& name, const std::string& help, std::uint64_t value) {
+    page.Begin(MetricType::Counter, name + suffix, help);
+    page.AddCounter(exporter, static_cast<double>(value));
+  };
+  receiver("otelcol_receiver_accepted_spans",
+           "Number of spans successfully pushed into the pipeline", &SpanSums::accepted);
+  receiver("otelcol_receiver_refused_spans",
+           "Number of spans that could not be pushed into the pipeline", &SpanSums::refused);
   counter("otelcol_exporter_sent_spans", "Number of spans successfully sent to destination",
-          exporter, spans.sent);
+          spans.sent);
   counter("otelcol_exporter_send_failed_spans",
-          "Number of spans in failed attempts to send to destination", exporter, spans.send_failed);
+          "Number of spans in failed attempts to send to destination", spans.send_failed);
   counter("otelcol_exporter_enqueue_failed_spans",
-          "Number of spans failed to be added to the queue", exporter, spans.not_queued);
+          "Number of spans failed to be added to the queue", spans.not_queued);
   std::uint64_t in_flight = 0;
   for (const auto& [endpoint, sum] : sums) in_flight += sum.in_flight;
   const auto gauge = [&](const std::string& name, const std::string& help, double value) {

@@ -30,7 +30,7 @@ Kind KindOf(AttemptResult::Kind kind) {
 }  // namespace
 
 ExportCall::ExportCall(Forwarder& forwarder, TimePoint deadline, ExportSink& sink)
-    : forwarder_(forwarder), deadline_(deadline), sink_(&sink) {}
+    : forwarder_(forwarder), deadline_(deadline), sink_(&sink), is_http_(sink.is_http()) {}
 
 // Only at shut-down are there sent shards left: nobody may call them any more.
 ExportCall::~ExportCall() {
@@ -229,12 +229,12 @@ void ExportCall::FinishIfDone() {
   Ledger& ledger = forwarder_.ledger_;
   const std::vector<ShardOutcome> outcomes = TakeOutcomes();
   if (sink_ == nullptr) {
-    BookCancelled(outcomes, ledger.spans);
+    forwarder_.BookSpans(is_http_, [&](LedgerColumn& c) { BookCancelled(outcomes, c); });
     ledger.requests.in_flight.Subtract();
     ledger.requests.cancelled.Add();
   } else {
     const Verdict verdict = Judge(outcomes, forwarder_.OwnRetryDelay());
-    Book(outcomes, verdict, ledger.spans);
+    forwarder_.BookSpans(is_http_, [&](LedgerColumn& c) { Book(outcomes, verdict, c); });
     BookRequest(verdict, ledger.requests);
     if (verdict.refuse_reason.has_value()) forwarder_.RememberDelivered(*this);
     std::exchange(sink_, nullptr)->OnVerdict(verdict);

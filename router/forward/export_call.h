@@ -70,6 +70,7 @@ class ExportCall {
   Forwarder& forwarder_;
   const TimePoint deadline_;
   ExportSink* sink_;  // null after Cancel()
+  const bool is_http_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<ShardOutcome> settled_;  // that need no sending
   std::size_t pending_ = 0;

@@ -45,13 +45,16 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
   const bool may_be_replay = !delivered_.IsEmpty(loop_.Now());
   const std::size_t suppressed = may_be_replay ? delivered_.Find(index_, &is_delivered_) : 0;
   const std::size_t spans = all - suppressed;
-  ledger_.spans.received.Add(all);
-  ledger_.spans.suppressed.Add(suppressed);
-  ledger_.spans.in_flight.Add(spans);
+  const bool is_http = sink.is_http();
+  BookSpans(is_http, [&](LedgerColumn& column) {
+    column.received.Add(all);
+    column.suppressed.Add(suppressed);
+    column.in_flight.Add(spans);
+  });
 
   // From here on every way out books the spans.
   const auto book_all = [&](Verdict verdict) {
-    BookWhole(spans, verdict, ledger_.spans);
+    BookSpans(is_http, [&](LedgerColumn& column) { BookWhole(spans, verdict, column); });
     plan_.Clear();
     index_.Clear();
     return verdict;
@@ -81,7 +84,7 @@ std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadlin
   if (call->is_settled()) {
     const std::vector<ShardOutcome> outcomes = call->TakeOutcomes();
     Verdict verdict = Judge(outcomes, OwnRetryDelay());
-    Book(outcomes, verdict, ledger_.spans);
+    BookSpans(is_http, [&](LedgerColumn& column) { Book(outcomes, verdict, column); });
     return verdict;
   }
   ExportCall& started = *calls_.emplace_back(std::move(call));

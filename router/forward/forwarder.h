@@ -40,6 +40,8 @@ class ExportSink {
  public:
   // Exactly once, never inline from Start(), unless Cancel() came first.
   virtual void OnVerdict(const Verdict& verdict) = 0;
+  // Came over OTLP/HTTP: told apart in the ledger.
+  virtual bool is_http() const { return false; }
 
  protected:
   ~ExportSink() = default;
@@ -102,6 +104,12 @@ class Forwarder {
   void CountRerouted(std::size_t spans);
   void IndexShard(const Shard& shard);
   void RememberDelivered(const ExportCall& call);
+  // book(column), for each column of the ledger that the spans of a call belong in.
+  template <typename Book>
+  void BookSpans(bool is_http, Book&& book) {
+    book(ledger_.spans);
+    if (is_http) book(ledger_.http_spans);
+  }
   bool HasMemoryToSpare() const { return memory_.budget().used() < memory_.budget().limit() / 2; }
   void OnCallDone(ExportCall& call);
 

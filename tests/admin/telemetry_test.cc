@@ -187,13 +187,18 @@ TEST_F(TelemetryTest, TheCollectorsPipelineIsTold) {
   ledgers_[0].spans.refused[static_cast<std::size_t>(RefuseReason::kOverload)].Add(30);
   ledgers_[0].spans.suppressed.Add(7);
   ASSERT_TRUE(budget_.TryTake(1000));
-  const std::string in = R"({receiver="otlp/in"})";
+  ledgers_[1].http_spans.forwarded.Add(300);
+  ledgers_[1].http_spans.cancelled.Add(50);
+  const std::string grpc = R"({receiver="otlp/in",transport="grpc"})";
+  const std::string http = R"({receiver="otlp/in",transport="http"})";
   const std::string out = R"({exporter="loadbalancing/out"})";
   for (const bool without : {true, false}) {
     telemetry_.without_type_suffix = telemetry_.without_units = without;
     const std::string total = without ? "" : "_total";
-    EXPECT_EQ(Value("otelcol_receiver_accepted_spans" + total + in), 807);
-    EXPECT_EQ(Value("otelcol_receiver_refused_spans" + total + in), 1030);
+    EXPECT_EQ(Value("otelcol_receiver_accepted_spans" + total + grpc), 507);
+    EXPECT_EQ(Value("otelcol_receiver_accepted_spans" + total + http), 300);
+    EXPECT_EQ(Value("otelcol_receiver_refused_spans" + total + grpc), 980);
+    EXPECT_EQ(Value("otelcol_receiver_refused_spans" + total + http), 50);
     EXPECT_EQ(Value("otelcol_exporter_sent_spans" + total + out), 800);
     EXPECT_EQ(Value("otelcol_exporter_send_failed_spans" + total + out), 600);
     EXPECT_EQ(Value("otelcol_exporter_enqueue_failed_spans" + total + out), 30);
