@@ -136,6 +136,20 @@ class Router(Child):
         if not self.alive():
             raise RuntimeError(f"{self.name} ended:\n{self.tail()}")
 
+    def signal(self, number):
+        """A program that has only just been started is ended by a signal that it does not wait for yet."""
+        if number in (signal.SIGTERM, signal.SIGHUP):
+            wait_until(lambda: not self.alive() or self.waits_for(number), f"{self.name} to wait for signals")
+        super().signal(number)
+
+    def waits_for(self, number):
+        """Some thread has it blocked; the one that waits has not, while it does."""
+        try:
+            states = [state.read_text() for state in pathlib.Path("/proc").glob(f"{self.pid}/task/*/status")]
+        except OSError:
+            return False  # a thread has ended meanwhile
+        return any(int(re.search(r"SigBlk:\s+(\w+)", state)[1], 16) >> (number - 1) & 1 for state in states)
+
     def is_ready(self):
         return self.get(self.health_port, "/readyz")[0] == 200
 

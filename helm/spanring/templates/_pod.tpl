@@ -3,8 +3,12 @@
 {{- define "spanring.pod" -}}
 metadata:
   annotations:
-    {{- if and .Values.enableConfigChecksumAnnotation .Values.configMap.create }}
+    {{- if .Values.enableConfigChecksumAnnotation }}
+    {{- if .Values.configMap.existingPath }}
+    checksum/config: {{ include (print $.Template.BasePath "/" .Values.configMap.existingPath) . | sha256sum }}
+    {{- else if .Values.configMap.create }}
     checksum/config: {{ include "spanring.config" . | sha256sum }}
+    {{- end }}
     {{- end }}
     kubectl.kubernetes.io/default-container: spanring
     {{- with .Values.podAnnotations }}

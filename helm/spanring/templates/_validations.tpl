@@ -119,6 +119,9 @@
 {{- if and .Values.configMap.create .Values.configMap.existingName -}}
 {{- fail "configMap: existingName with create: true gives two configurations; set create: false" -}}
 {{- end -}}
+{{- if and .Values.configMap.create .Values.configMap.existingPath -}}
+{{- fail "configMap.existingPath: it is for your own ConfigMap; set create: false and existingName" -}}
+{{- end -}}
 {{- if not (or .Values.configMap.create .Values.configMap.existingName) -}}
 {{- fail "configMap.create: false needs configMap.existingName: a ConfigMap with the configuration under the key relay" -}}
 {{- end -}}
