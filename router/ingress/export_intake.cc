@@ -11,7 +11,7 @@
 namespace router {
 namespace {
 
-constexpr int kHiddenLayersMax = 3;
+constexpr int kHiddenLayersMax = 2;
 
 }  // namespace
 

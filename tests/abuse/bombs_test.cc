@@ -136,12 +136,22 @@ TEST_F(BombTest, A06BombsAreRefusedByBothFaces) {
   report_ = "RSS with all of them, one after the other";
 }
 
-// Scenario: a gzip bomb inside a gzip member.
-// Guarantees: A-07: one layer is unpacked; what is in it is no request: INVALID_ARGUMENT and 400.
-TEST_F(BombTest, A07OfNestedBombsOneLayerIsUnpacked) {
-  const Body nested = router::ZlibGzip(router::ZlibGzipOfZeros(1024));
-  ExpectAll({.encoding = "gzip"}, {nested}, "grpc 3");
-  EXPECT_EQ(Describe(Post({HttpPost(nested, "application/x-protobuf", "gzip")})), "400 x 1");
+// Scenario: a gzip bomb inside one, two and eight gzip members.
+// Guarantees: A-07: over HTTP one layer is unpacked; what is in it is no request: 400. Over gRPC a
+// few layers may be a client's doing (BodyForm::may_hide_gzip): each is bounded like the first, and
+// what is deeper is no request.
+TEST_F(BombTest, A07NestedBombsAreRefused) {
+  Body nested = router::ZlibGzipOfZeros(1024);
+  for (int layers = 1; layers <= 8; ++layers) {
+    nested = router::ZlibGzip(nested);
+    if (layers > 2 && layers < 8) continue;
+    const std::string name = "a bomb in " + std::to_string(layers) + " members";
+    Check(name, CpuOf([&] {
+            ExpectAll({.encoding = "gzip"}, {nested}, layers == 8 ? "grpc 3" : "grpc 8");
+          }),
+          kBombCpuMax);
+    EXPECT_EQ(Describe(Post({HttpPost(nested, "application/x-protobuf", "gzip")})), "400 x 1");
+  }
 }
 
 // Scenario: a million empty members or frames, which are together an empty request.
