@@ -24,7 +24,7 @@ def run(rig, report):
     for program in dict.fromkeys(row[0] for row in ROWS):
         names = "|".join(f"^{row[1]}$" for row in ROWS if row[0] == program)
         command = [rig.binaries / program, f"--benchmark_filter={names}", f"--benchmark_repetitions={REPETITIONS}",
-                   "--benchmark_min_time=0.1", "--benchmark_format=json"]
+                   "--benchmark_enable_random_interleaving=true", "--benchmark_min_time=0.1", "--benchmark_format=json"]
         done = subprocess.run(pinned(PROXY_CORE, command, PROXY_PRIORITY if rig.realtime else None), text=True,
                               capture_output=True, check=False)
         if done.returncode != 0:

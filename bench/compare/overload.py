@@ -18,7 +18,8 @@ GOODPUT_MIN = 0.8
 RECOVERED_MIN = 0.8
 MEMORY_SLACK_MIB = 64
 BUDGET_MIB = 128
-PEAK = ("--connections", 4, "--in-flight", 8)
+# The peak is that of the same connections: fewer of them would fill more of each read, and cost a quarter less.
+PEAK = ("--connections", 16, "--in-flight", 8)
 OVER = ("--connections", 16, "--in-flight", 128)
 # Every span unique: what is sent again would be recognised and not be worked on.
 REQUESTS = ("--spans", 100, "--fresh", "--traces", 2000, "--trace-spans", 12)
@@ -78,7 +79,7 @@ def run(binaries, report):
 def overload(binaries, proxy, report):
     peak = measure(binaries, proxy, PEAK)["ok"] / WINDOW_S
     report(f"peak {peak:.0f} requests/s")
-    rows, passed = [f"| 1, closed loop of 32 | – | {peak:.0f} | 1 | | |"], True
+    rows, passed = [f"| 1, closed loop of 128 | – | {peak:.0f} | 1 | | |"], True
     data = {"peak": peak, "rows": []}
     for factor in (2, 4):
         for deadline in ("2S", "10S"):

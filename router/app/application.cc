@@ -327,12 +327,17 @@ void Application::Beat() {
   });
 }
 
-// Once after each busy time: a trim costs milliseconds and takes the allocator's locks.
+// Once after each busy time: a trim costs milliseconds and takes the allocator's locks. What the
+// workers free for it, they have freed a beat later.
 void Application::TrimWhenIdle() {
   const std::uint64_t received = SumOf(Ledgers(), &Ledger::requests).received;
   idle_beats_ = received == received_last_beat_ ? idle_beats_ + 1 : 0;
   received_last_beat_ = received;
-  if (idle_beats_ == kTrimAfterBeats) TrimMemory();
+  if (idle_beats_ == kTrimAfterBeats) {
+    for (const auto& worker : workers_) worker->DropBuffers();
+  } else if (idle_beats_ == kTrimAfterBeats + 1) {
+    TrimMemory();
+  }
 }
 
 bool Application::IsAlive() const {

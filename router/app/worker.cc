@@ -81,6 +81,10 @@ void Worker::ShutDownConnections() {
   loop_.Post([this] { server_.ShutDown(); });
 }
 
+void Worker::DropBuffers() {
+  loop_.Post([this] { memory_.buffers().Drop(); });
+}
+
 void Worker::Ping() {
   loop_.Post([this] { last_sign_.store(Clock::now(), std::memory_order_relaxed); });
 }

@@ -54,6 +54,8 @@ class Worker final : private BackendObserver {
   void SetServing(bool is_serving);
   void AnnounceShutDown();
   void ShutDownConnections();
+  // Frees the memory that it keeps for the next requests.
+  void DropBuffers();
   // Asks the loop for a sign of life; see last_sign().
   void Ping();
 

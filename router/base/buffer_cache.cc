@@ -63,6 +63,15 @@ void BufferCache::Give(Buffer buffer) {
   }
 }
 
+void BufferCache::Drop() {
+  for (std::vector<Buffer>& free : free_) {
+    for (Buffer& buffer : free) Free(std::move(buffer));
+    free.clear();
+  }
+  mapped_.clear();
+  held_bytes_ = held_mapped_bytes_ = 0;
+}
+
 void BufferCache::Grow(Buffer& buffer, std::size_t used, std::size_t bytes) {
   if (buffer.size() >= bytes) return;
   if (buffer.is_mapped()) {

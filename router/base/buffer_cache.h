@@ -38,6 +38,9 @@ class BufferCache {
   // Makes `buffer`, from Take(), at least `bytes` long; keeps its first `used` bytes.
   void Grow(Buffer& buffer, std::size_t used, std::size_t bytes);
 
+  // Frees all that is held, for when there is nothing to do.
+  void Drop();
+
   std::size_t held_bytes() const { return held_bytes_ + held_mapped_bytes_; }
 
  private:

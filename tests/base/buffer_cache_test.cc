@@ -53,6 +53,27 @@ TEST(BufferCacheTest, HoldsNoMoreThanItsBound) {
   EXPECT_EQ(cache.held_bytes(), BufferCache::kHeldBytesMax + BufferCache::kHeldMappedBytesMax);
 }
 
+// Scenario: buffers of every kind are held, others are in use; all that is held is dropped.
+// Guarantees: nothing is held; what is in use is taken back and given out as before.
+TEST(BufferCacheTest, DropsWhatItHolds) {
+  BufferCache cache;
+  std::vector<Buffer> used;
+  for (const std::size_t bytes : {std::size_t{5'000}, kMiB, 3 * kMiB}) {
+    used.push_back(cache.Take(bytes));
+    Buffer other = cache.Take(bytes);
+    cache.Give(std::move(other));
+  }
+  ASSERT_GT(cache.held_bytes(), 4 * kMiB);
+  cache.Drop();
+  EXPECT_EQ(cache.held_bytes(), 0U);
+  for (Buffer& buffer : used) {
+    const std::uint8_t* const address = buffer.get();
+    const std::size_t bytes = buffer.size();
+    cache.Give(std::move(buffer));
+    EXPECT_EQ(cache.Take(bytes).get(), address);
+  }
+}
+
 // Scenario: a buffer grows from 100 bytes to 32 MiB by doubling, three times.
 // Guarantees: its content stays; it is as large as asked for, also when it was kept in between.
 TEST(BufferCacheTest, GrowingKeepsTheContent) {
