@@ -315,6 +315,7 @@ TEST_F(GrpcStreamTest, ClientsMayLeaveAtAnyMoment) {
   EXPECT_EQ(ledger_.requests.cancelled.Value(), 3u);
   EXPECT_EQ(ledger_.requests.received.Value(), 3u);
   EXPECT_EQ(ledger_.spans.forwarded.Value(), 2u) << "the backend took them";
+  EXPECT_EQ(ledger_.http_spans.received.Value(), 0u);
 }
 
 // Scenario: the connection dies right after the answers were given, before they are written.

@@ -264,6 +264,9 @@ TEST_F(Http1ConnectionTest, ClientsThatGoLeaveNothing) {
   waiting.Pump();
   waiting.Abort();
   ASSERT_TRUE(RunUntil([&] { return Settled(ledger_.requests) == 2; }));
+  const LedgerColumn& spans = ledger_.http_spans;
+  EXPECT_EQ(spans.cancelled.Value() + spans.forwarded.Value(), spans.received.Value());
+  EXPECT_EQ(spans.in_flight.Value(), 0u);
 }
 
 // ---- patience ----------------------------------------------------------------------------------
