@@ -57,11 +57,12 @@ StreamInflater::Step IsalInflater::Decode(std::span<const std::uint8_t> in,
   state_->next_out = room.data();
   state_->avail_out = static_cast<std::uint32_t>(room.size());
   const int code = isal_inflate(state_.get());
+  if (code != ISAL_DECOMP_OK && code != ISAL_END_INPUT) {
+    return {0, 0, InflateProgress::kMalformed};  // avail_out may be anything (ISA-L 2.30)
+  }
   Step step = {state_->next_in - in.data(), room.size() - state_->avail_out,
                InflateProgress::kMore};
-  if (code != ISAL_DECOMP_OK && code != ISAL_END_INPUT) {
-    step.progress = InflateProgress::kMalformed;
-  } else if (state_->block_state == ISAL_BLOCK_FINISH) {
+  if (state_->block_state == ISAL_BLOCK_FINISH) {
     step.progress = InflateProgress::kDone;
     step.read -= state_->read_in_length / 8;  // behind zlib's trailer it keeps whole bytes
   }
