@@ -3,6 +3,7 @@
 #include <google/protobuf/stubs/logging.h>
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -16,6 +17,7 @@
 #include "router/app/config_reader.h"
 #include "router/app/config_reload.h"
 #include "router/app/config_summary.h"
+#include "router/app/file_watch.h"
 #include "router/app/machine.h"
 #include "router/app/owner.h"
 #include "router/app/probe.h"
@@ -26,6 +28,7 @@ namespace {
 using router::ConfigReport;
 
 constexpr int kExitConfig = 1;
+constexpr timespec kLook{.tv_sec = 1, .tv_nsec = 0};  // between two looks at the file
 
 // Prints every fault and warning to stderr.
 ConfigReport ReadAndReport(const std::string& path) {
@@ -66,8 +69,9 @@ int PrintConfig(const std::string& path) {
 }
 
 // Runs the application until it has drained; SIGTERM and SIGINT ask it to. SIGHUP reads the file
-// again.
-int WaitForEnd(router::Application& application, const sigset_t& signals, const std::string& path) {
+// again, and so does a change of it when there is a `watch`.
+int WaitForEnd(router::Application& application, const sigset_t& signals, const std::string& path,
+               router::FileWatch* watch) {
   int exit_code = 0;
   std::atomic<bool> is_done = false;
   std::thread control([&] {
@@ -76,8 +80,11 @@ int WaitForEnd(router::Application& application, const sigset_t& signals, const 
     kill(getpid(), SIGUSR1);  // wakes the wait below
   });
   while (!is_done) {
-    int signal = 0;
-    sigwait(&signals, &signal);
+    const int signal = sigtimedwait(&signals, nullptr, watch != nullptr ? &kLook : nullptr);
+    if (signal < 0 && watch != nullptr && watch->HasChanged()) {
+      application.Reload(router::RereadConfigFile(path));
+      watch->MarkRead();
+    }
     if (signal == SIGHUP) application.Reload(router::RereadConfigFile(path));
     if (signal == SIGTERM || signal == SIGINT) application.RequestDrain();
   }
@@ -85,7 +92,7 @@ int WaitForEnd(router::Application& application, const sigset_t& signals, const 
   return exit_code;
 }
 
-int Serve(const std::string& path) {
+int Serve(const std::string& path, bool is_watching) {
   // Every thread inherits the mask, the log's own too; this one takes the signals by waiting for
   // them. What comes during the start waits for its end.
   sigset_t signals;
@@ -94,6 +101,8 @@ int Serve(const std::string& path) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   router::KeepFreedMemory();
+  router::FileWatch watch;
+  watch.Watch({path});
   const ConfigReport report = ReadAndReport(path);
   if (!report.config) return kExitConfig;
   router::SetUpLog(router::LogLevelName(report.config->log_level));
@@ -104,7 +113,7 @@ int Serve(const std::string& path) {
     router::Application application(*report.config, report.in_force, SPANRING_VERSION);
     const auto started = application.Start();
     if (started) {
-      exit_code = WaitForEnd(application, signals, path);
+      exit_code = WaitForEnd(application, signals, path, is_watching ? &watch : nullptr);
     } else {
       spdlog::error("{}", started.error().message);
       exit_code = kExitConfig;
@@ -142,6 +151,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("spanring ") + SPANRING_VERSION);
   std::string config;
   app.add_option("--config", config, "configuration file (a Collector's YAML)");
+  bool is_watching = false;
+  app.add_flag("--watch", is_watching,
+               "read the file again when it changes, as SIGHUP does; looks every second");
   auto* validate = app.add_subcommand("validate", "check a configuration file and exit");
   validate->add_option("--config", config, "configuration file")->required();
   auto* print_config = app.add_subcommand(
@@ -174,5 +186,5 @@ int main(int argc, char** argv) {
     router::SetUpLog("error");
     return report.config ? router::PrintOwners(*report.config, trace_ids) : kExitConfig;
   }
-  return Serve(config);
+  return Serve(config, is_watching);
 }

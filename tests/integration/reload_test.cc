@@ -232,6 +232,30 @@ TEST_F(ReloadTest, RingIsReplacedInOneStep) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(ConnectionsAt(i), 1u);
 }
 
+// Scenario: with --watch, and without a signal: a file with a backend more takes the place of the
+// first, by a rename as kubelet publishes a ConfigMap; then one with a fault; then a good one
+// again. Guarantees: each is read once, as at SIGHUP; no call fails.
+TEST_F(ReloadTest, AWatchedFileIsReadWhenItChanges) {
+  StartBackends(2);
+  Start({.backends = Endpoints(0, 1), .arguments = {"--watch"}});
+  const auto is_counted = [&](const std::string& outcome, double count) {
+    return router_->WaitUntil([&] { return Reloads(outcome) == count; }, kPatience);
+  };
+  router_->WriteConfig(router_->ConfigText({.backends = Endpoints(0, 2)}));
+  ASSERT_TRUE(is_counted("applied", 1)) << Log();
+  ASSERT_TRUE(router_->WaitForMembers(2, kPatience)) << Log();
+  EXPECT_EQ(Export(ForEveryBackend()).code(), 0);
+  EXPECT_GT(backends_[1]->ledger().distinct(), 0u);
+  router_->WriteConfig("exporters: 7\n");
+  ASSERT_TRUE(is_counted("invalid", 1)) << Log();
+  EXPECT_EQ(Export(ForEveryBackend()).code(), 0);
+  router_->WriteConfig(router_->ConfigText({.backends = Endpoints(1, 1)}));
+  ASSERT_TRUE(is_counted("applied", 2)) << Log();
+  ASSERT_TRUE(router_->WaitForMembers(1, kPatience)) << Log();
+  EXPECT_EQ(Reloads("unchanged"), 0);
+  EXPECT_EQ(Reloads("invalid"), 1);
+}
+
 // Scenario: SIGHUP 20 times with the file as it is, and once with a comment more.
 // Guarantees: counted as unchanged; no backend is reconnected, the ring is the same table.
 TEST_F(ReloadTest, UntouchedFileTouchesNothing) {

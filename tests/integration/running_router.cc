@@ -30,12 +30,14 @@ RunningRouter::RunningRouter(Options options) {
   metrics_port_ = (*ports)[2];
   config_path_ = scratch_.path() / "spanring.yaml";
   WriteConfig(ConfigText(options));
+  command_ = {SPANRING_BINARY, "--config", config_path_};
+  command_.insert(command_.end(), options.arguments.begin(), options.arguments.end());
   Start();
   if (options.wait_until_ready) WaitUntilReady();
 }
 
 void RunningRouter::Start() {
-  auto process = Process::Start({.command = {SPANRING_BINARY, "--config", config_path_}});
+  auto process = Process::Start({.command = command_});
   if (!process) Abort(process.error().message);
   process_ = std::move(*process);
 }

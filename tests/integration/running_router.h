@@ -43,9 +43,10 @@ class RunningRouter {
     bool has_grpc = true;
     std::string http_settings = {};               // more keys of receivers.otlp.protocols.http
     std::string exporter_tls = "insecure: true";  // keys of its tls block
-    std::string exporter_settings = {};  // more keys of exporters.loadbalancing.protocol.otlp
-    std::string extension = {};          // one more extension that is started: "id: {…}"
-    std::string spanring_settings = {};  // keys of the block `spanring`
+    std::string exporter_settings = {};       // more keys of exporters.loadbalancing.protocol.otlp
+    std::string extension = {};               // one more extension that is started: "id: {…}"
+    std::string spanring_settings = {};       // keys of the block `spanring`
+    std::vector<std::string> arguments = {};  // of the command line, after --config
     bool wait_until_ready = true;
   };
 
@@ -92,6 +93,7 @@ class RunningRouter {
 
   ScratchDirectory scratch_;
   std::string config_path_;
+  std::vector<std::string> command_;
   std::uint16_t otlp_port_ = 0;
   std::uint16_t http_port_ = 0;
   std::uint16_t health_port_ = 0;

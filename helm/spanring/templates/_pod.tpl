@@ -3,7 +3,7 @@
 {{- define "spanring.pod" -}}
 metadata:
   annotations:
-    {{- if .Values.enableConfigChecksumAnnotation }}
+    {{- if and .Values.enableConfigChecksumAnnotation (eq .Values.reload "rollout") }}
     {{- if .Values.configMap.existingPath }}
     checksum/config: {{ include (print $.Template.BasePath "/" .Values.configMap.existingPath) . | sha256sum }}
     {{- else if .Values.configMap.create }}
@@ -111,6 +111,9 @@ command:
 {{- end }}
 args:
   - --config=/conf/relay.yaml
+  {{- if eq .Values.reload "hot" }}
+  - --watch
+  {{- end }}
   {{- range .Values.command.extraArgs }}
   - {{ . | quote }}
   {{- end }}

@@ -19,7 +19,7 @@
 {{- if and .Values.ingress.enabled (not .Values.ingress.ingressClassName) -}}
 {{- $warnings = append $warnings "ingress.ingressClassName is not set: the cluster's default class serves it, if there is one." -}}
 {{- end -}}
-{{- if and (not .Values.enableConfigChecksumAnnotation) .Values.configMap.create -}}
+{{- if and (not .Values.enableConfigChecksumAnnotation) .Values.configMap.create (eq .Values.reload "rollout") -}}
 {{- $warnings = append $warnings "enableConfigChecksumAnnotation is false: a changed configuration takes effect when pods are restarted." -}}
 {{- end -}}
 {{- if and (eq .Values.service.type "LoadBalancer") (not .Values.service.loadBalancerSourceRanges) (not (include "spanring.serverSecret" .)) -}}
