@@ -50,14 +50,6 @@ void AddLoadBalancer(MetricsPage& page, const Telemetry& telemetry, const Backen
 }
 
 struct SpanSums {
-  // What is not in `part`, whose counters were read before these.
-  SpanSums Without(const SpanSums& part) const {
-    SpanSums rest = *this;
-    rest.accepted -= std::min(part.accepted, accepted);
-    rest.refused -= std::min(part.refused, refused);
-    return rest;
-  }
-
   std::uint64_t accepted = 0;     // the client was or will be told OK for them
   std::uint64_t sent = 0;         // a backend said OK
   std::uint64_t refused = 0;      // the client was told otherwise, or had gone
@@ -94,14 +86,14 @@ void AddPipeline(MetricsPage& page, const Telemetry& telemetry, const BackendSum
   const MetricsPage::Labels exporter = {{"exporter", telemetry.exporter}};
   const SpanSums over_http = SumSpans(telemetry, &Ledger::http_spans);
   const SpanSums spans = SumSpans(telemetry, &Ledger::spans);
-  const SpanSums over_grpc = spans.Without(over_http);
   const auto receiver = [&](const std::string& name, const std::string& help,
                             std::uint64_t SpanSums::*sum) {
     page.Begin(MetricType::Counter, name + suffix, help);
-    for (const auto& [transport, sums_of_it] :
-         {std::pair("grpc", &over_grpc), {"http", &over_http}}) {
+    const std::uint64_t http = over_http.*sum;  // read before all of them
+    const std::uint64_t grpc = std::max(spans.*sum, http) - http;
+    for (const auto& [transport, value] : {std::pair("grpc", grpc), {"http", http}}) {
       page.AddCounter({{"receiver", telemetry.receiver}, {"transport", transport}},
-                      static_cast<double>(sums_of_it->*sum));
+                      static_cast<double>(value));
     }
   };
   const auto counter = [&](const std::string& name, const std::string& help, std::uint64_t value) {

@@ -74,10 +74,9 @@ TEST_F(GrpcStreamTest, CompressedFlagWithoutEncodingIsInternal) {
             "13");
 }
 
-// Scenario: what gRPC C++ 1.51 makes of a message when it repeats a call by itself (its issue
-// 37742): gzip whose flag says plain, gzip in gzip with either flag; the same without
-// grpc-encoding; too large, and in more layers than that. Guarantees: it is read, and bounded, as
-// the gzip that it is; the others are no OTLP.
+// Scenario: what gRPC C++ 1.51 makes of a message that it repeats by itself (its issue 37742): gzip
+// whose flag says plain, gzip in gzip; the same without grpc-encoding, too large, and deeper.
+// Guarantees: it is read, and bounded, as the gzip that it is; the others are no OTLP.
 TEST_F(GrpcStreamTest, GzipThatAClientHasHiddenIsRead) {
   options_.request_bytes_max = 100'000;
   SetUpIngress();

@@ -232,9 +232,9 @@ TEST_F(ReloadTest, RingIsReplacedInOneStep) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(ConnectionsAt(i), 1u);
 }
 
-// Scenario: with --watch, and without a signal: a file with a backend more takes the place of the
-// first, by a rename as kubelet publishes a ConfigMap; then one with a fault; then a good one
-// again. Guarantees: each is read once, as at SIGHUP; no call fails.
+// Scenario: with --watch, without a signal: a file with a backend more takes the place of the first
+// by a rename, as kubelet publishes a ConfigMap; then one with a fault; then a good one.
+// Guarantees: each is read once, as at SIGHUP; no call fails.
 TEST_F(ReloadTest, AWatchedFileIsReadWhenItChanges) {
   StartBackends(2);
   Start({.backends = Endpoints(0, 1), .arguments = {"--watch"}});
