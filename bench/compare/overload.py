@@ -1,11 +1,12 @@
 """Overload: what one slow spanring still answers when more arrives than it can take.
 
 The router gets a fifth of a CPU (cgroup, either version), so that load and backends have time to spare; its peak is
-measured first, then 2 and 4 times as much arrives, in open loop, with deadlines of 2 and of 10 s; then the peak again.
+measured, then 2 and 4 times as much arrives, in open loop, with deadlines of 2 and of 10 s; that five times.
 """
 import os
 import pathlib
 import tempfile
+from statistics import median
 
 from processes import Load, Sink
 from proxies import Spanring
@@ -13,7 +14,10 @@ from shapes import Setting, hosts
 
 QUOTA = 0.2
 PERIOD_US = 20_000
-WINDOW_S = 6
+WINDOW_S = 4
+ROUNDS = 5
+FACTORS = (2, 4)
+DEADLINES = ("2S", "10S")
 GOODPUT_MIN = 0.8
 RECOVERED_MIN = 0.8
 MEMORY_SLACK_MIB = 64
@@ -77,31 +81,40 @@ def run(binaries, report):
 
 
 def overload(binaries, proxy, report):
-    peak = measure(binaries, proxy, PEAK)["ok"] / WINDOW_S
-    report(f"peak {peak:.0f} requests/s")
-    rows, passed = [f"| 1, closed loop of 128 | – | {peak:.0f} | 1 | | |"], True
-    data = {"peak": peak, "rows": []}
-    for factor in (2, 4):
-        for deadline in ("2S", "10S"):
-            load = measure(binaries, proxy, OVER, ("--rate", int(peak * factor), "--grpc-timeout", deadline))
-            goodput = load["ok"] / WINDOW_S
-            holds = goodput >= GOODPUT_MIN * peak
-            passed = passed and holds
-            refused = {code: entry["count"] for code, entry in load["errors"].items()}
-            rows.append(f"| {factor}, open loop | {deadline.lower()} | {goodput:.0f} | {goodput / peak:.2f} | "
-                        f"{refused.get('grpc 14', 0)} / {refused.get('grpc 4', 0)} | "
-                        f"{'holds' if holds else 'MISSED'} |")
-            data["rows"].append({"factor": factor, "deadline": deadline, "goodput": goodput, "load": load})
-            report(rows[-1])
+    """Rounds of the peak and of each load, so that what the machine does meanwhile meets all of them alike."""
+    peaks, loads = [], {(factor, deadline): [] for factor in FACTORS for deadline in DEADLINES}
+    for round_ in range(ROUNDS):
+        peaks.append(measure(binaries, proxy, PEAK)["ok"] / WINDOW_S)
+        for (factor, deadline), results in loads.items():
+            results.append(measure(binaries, proxy, OVER, ("--rate", int(peaks[-1] * factor), "--grpc-timeout", deadline)))
+        report(f"round {round_ + 1}: peak {peaks[-1]:.0f} requests/s, then " +
+               ", ".join(f"{factor}x {deadline.lower()} {results[-1]['ok'] / WINDOW_S:.0f}"
+                         for (factor, deadline), results in loads.items()))
     after = measure(binaries, proxy, PEAK)["ok"] / WINDOW_S
+
+    rows, passed = [f"| 1, closed loop of 128 | – | {median(peaks):.0f} | 1 | | |"], True
+    for (factor, deadline), results in loads.items():
+        shares = [load["ok"] / WINDOW_S / peak for load, peak in zip(results, peaks)]
+        holds = median(shares) >= GOODPUT_MIN
+        passed = passed and holds
+        refused = {code: sum(load["errors"].get(code, {"count": 0})["count"] for load in results)
+                   for code in ("grpc 14", "grpc 4")}
+        rows.append(f"| {factor}, open loop | {deadline.lower()} | {median(load['ok'] for load in results) / WINDOW_S:.0f} | "
+                    f"{median(shares):.2f} ({min(shares):.2f}–{max(shares):.2f}) | "
+                    f"{refused['grpc 14']} / {refused['grpc 4']} | {'holds' if holds else 'MISSED'} |")
+    # All peaks but the first were taken right after an overload.
+    back = median([*peaks[1:], after]) / peaks[0]
     memory_mib = proxy.memory_kib("VmHWM") / 1024
-    checks = [(f"back to {after / peak:.2f} of the peak at once", after >= RECOVERED_MIN * peak),
+    checks = [(f"back to {back:.2f} of the first peak at once, each of {ROUNDS} times", back >= RECOVERED_MIN),
               (f"at most {memory_mib:.0f} MiB resident, budget {BUDGET_MIB} MiB",
                memory_mib <= BUDGET_MIB + MEMORY_SLACK_MIB)]
     passed = passed and all(holds for _, holds in checks)
-    table = "\n".join(["| Load, times the peak | deadline | OK per second | of the peak | UNAVAILABLE / "
+    table = "\n".join(["| Load, times the peak | deadline | OK per second | of the round's peak | UNAVAILABLE / "
                        "DEADLINE_EXCEEDED | |", "|---|---|---|---|---|---|", *rows])
     notes = "\n".join(f"* {text}: {'holds' if holds else 'MISSED'}" for text, holds in checks)
-    data |= {"after": after, "memory_mib": memory_mib}
-    return (f"One worker with {QUOTA:.0%} of a CPU, four backends, no compression, requests of 100 spans.\n\n{table}\n\n{notes}\n\n"
+    data = {"peaks": peaks, "after": after, "memory_mib": memory_mib,
+            "loads": [{"factor": factor, "deadline": deadline, "rounds": results}
+                      for (factor, deadline), results in loads.items()]}
+    return (f"One worker with {QUOTA:.0%} of a CPU, four backends, no compression, requests of 100 spans; medians (ranges) of "
+            f"{ROUNDS} rounds of {WINDOW_S} s each.\n\n{table}\n\n{notes}\n\n"
             f"Verdict: {'PASS' if passed else 'FAIL'}"), passed, data
