@@ -21,6 +21,7 @@ from load import Pods
 from rig_processes import Child, wait_until
 
 CHART = places.ROOT / "helm" / "spanring"
+IMAGE = "image.repository=registry.example/spanring"  # never pulled
 # Kinds that a chart's objects may have and Kubernetes itself does not define.
 CUSTOM_RESOURCES = ("crd-certificates", "gateway.networking.k8s.io_grpcroutes", "gateway.networking.k8s.io_httproutes",
                     "monitoring.coreos.com_podmonitors", "monitoring.coreos.com_prometheusrules",
@@ -96,7 +97,7 @@ class Scenario:
         began, bad, count = time.monotonic(), [], 0
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             said = pool.map(lambda path: self.helm("install", "dry", CHART, "--dry-run=server", "--output", "json",
-                                                   "--values", path), files)
+                                                   "--set", IMAGE, "--values", path), files)
             for path, answer in zip(files, said):
                 # Pod Security only warns of a Deployment whose pods it would refuse.
                 if answer.returncode or "would violate PodSecurity" in answer.stderr:
@@ -146,7 +147,7 @@ class Scenario:
                   "backends.port": BACKENDS_PORT, "backends.resolver": resolver, "serviceMonitor.enabled": "true",
                   "prometheusRule.enabled": "true", "networkPolicy.enabled": "true", "autoscaling.enabled": "true",
                   "dashboards.enabled": "true", "replicaCount": 2}
-        return [part for key, value in wanted.items() for part in ("--set", f"{key}={value}")]
+        return ["--set", IMAGE, *(part for key, value in wanted.items() for part in ("--set", f"{key}={value}"))]
 
     def folder(self, name):
         folder = self.world.directory / name

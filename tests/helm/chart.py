@@ -27,6 +27,8 @@ KUBE_VERSION = "1.33.0"
 SCHEMAS = "1.30"  # the newest that kubectl-validate v0.0.4 brings
 # Values that are meant to leave Pod Security "restricted", and the only rules they may break.
 UNRESTRICTED = {"daemonset-host-ports": {"spanring: hostPort"}, "host-network": {"hostNetwork"}}
+# What every installation has to say, before the values that are tried.
+COMMON = {"image": {"repository": "registry.example/spanring"}}
 # What a pod's environment has, so that ${env:…} in a configuration means something.
 POD_ENVIRONMENT = {name: value for name, value in (
     ("MY_POD_IP", "10.0.0.7"), ("OTEL_K8S_NODE_NAME", "node"), ("OTEL_K8S_NODE_IP", "10.0.0.1"),
@@ -45,6 +47,8 @@ class Judge:
         self.rendered = {}  # name -> documents, by Helm 4
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
+        self.common = self.work / "common.yaml"
+        self.common.write_text(json.dumps(COMMON))
 
     def helm(self, version, *arguments):
         environment = dict(os.environ, KUBECONFIG="/dev/null", HELM_CACHE_HOME=str(self.work / "cache"),
@@ -54,7 +58,7 @@ class Judge:
 
     def template(self, version, values, chart=CHART):
         return self.helm(version, "template", "router", chart, "--namespace", "observability", "--kube-version",
-                         KUBE_VERSION, "--values", values)
+                         KUBE_VERSION, "--values", self.common, "--values", values)
 
     def values(self, name):
         return self.files[name]
@@ -99,7 +103,7 @@ class Judge:
         def one(job):
             name, version = job
             result = self.helm(version, "lint", "--strict", CHART, "--kube-version", KUBE_VERSION, "--values",
-                               self.values(name))
+                               self.common, "--values", self.values(name))
             return [] if result.returncode == 0 else [f"helm {version} lint {name}: {result.stdout}{result.stderr}"]
         jobs = [(name, version) for name in self.names for version in (3, 4)]
         return f"{len(jobs)} lints, strict", self.each(one, jobs)
@@ -203,9 +207,20 @@ class Judge:
         expected = {
             "default": ["router-spanring.observability.svc:4317", "helm test router --namespace observability"],
             "from-collector-chart": ["livenessProbe", "clusterRole"],
-            "existing-configmap": ["router-collector"],
+            "existing-configmap": ["router-collector", "rollout restart"],
+            "existing-configmap-hot": ["read it where they run"],
             "small": ["One router"],
             "daemonset": ["each node"],
+            "node-port": ["NodePort publishes the metrics", "podMonitor"],
+            "tls": [],
+            "http-only": [],
+            "tuned-config": ["collector_v3 hashes names as the Collector has them"],
+        }
+        unexpected = {
+            "default": ["WARNING"],
+            "existing-configmap-hot": ["rollout restart"],
+            "tls": ["the test pod has none"],
+            "http-only": ["helm test", "gRPC"],
         }
         # Without a cluster nothing shows the notes: a copy of the chart has them as the text of an object.
         chart = self.work / "chart"
@@ -226,6 +241,8 @@ class Judge:
                 (self.work / f"{name}.notes.txt").write_text(said[0])
                 faults += [f"helm {version} {name}: the notes lack \"{text}\": {said[0]}"
                            for text in texts if text not in said[0]]
+                faults += [f"helm {version} {name}: the notes have \"{text}\": {said[0]}"
+                           for text in unexpected.get(name, []) if text in said[0]]
         return f"notes of {len(expected)} installations", faults
 
     def alerts(self):

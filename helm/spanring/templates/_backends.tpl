@@ -69,8 +69,8 @@ dns:
 {{- end -}}
 
 {{/*
-What a configuration says of the backends, as YAML: kind (dns, k8s, static or empty), ports, namespace (k8s only; empty when
-the service names none).
+What a configuration says of the backends, as YAML: kind (dns, k8s, static or empty), ports, srv (dns only: the ports are in
+DNS), namespace (k8s only; empty when the service names none).
 */}}
 {{- define "spanring.resolverFacts" -}}
 {{- $exporters := get . "exporters" | default dict -}}
@@ -86,6 +86,7 @@ namespace: {{ if gt (len $parts) 1 }}{{ index $parts 1 | quote }}{{ else }}""{{ 
 {{- else if hasKey $resolver "dns" -}}
 kind: dns
 ports: {{ list (get (get $resolver "dns" | default dict) "port" | default 4317 | int) | toJson }}
+srv: {{ get (get (get . "spanring" | default dict) "dns" | default dict) "srv" | default false }}
 {{- else if hasKey $resolver "static" -}}
 {{- $ports := list -}}
 {{- range (get (get $resolver "static" | default dict) "hostnames" | default list) -}}
@@ -97,6 +98,13 @@ ports: {{ $ports | default (list 4317) | toJson }}
 {{- else -}}
 kind: ""
 ports: [4317]
+{{- end -}}
+{{- end -}}
+
+{{/* The port at the end of HOST, HOST:PORT or [V6]:PORT; empty when there is none. */}}
+{{- define "spanring.portOf" -}}
+{{- if regexMatch "^(\\[.*\\]|[^:]*):[0-9]+$" . -}}
+{{- regexFind "[0-9]+$" . -}}
 {{- end -}}
 {{- end -}}
 

@@ -37,7 +37,7 @@ is filled in and what is there stays.
 {{- end -}}
 {{- end -}}
 
-{{/* (list ROOT CONFIG ID): the exporter, its resolver from `backends`, TLS to backends. */}}
+{{/* (list ROOT CONFIG ID): the exporter, its resolver from `backends`, TLS to backends; plaintext only where nothing is said. */}}
 {{- define "spanring.fillExporter" -}}
 {{- $root := index . 0 -}}
 {{- $config := index . 1 -}}
@@ -54,7 +54,12 @@ is filled in and what is there stays.
 {{- if $client.existingSecret }}{{ $_ := set $fill "cert_file" "/tls/client/tls.crt" }}{{ $_ := set $fill "key_file" "/tls/client/tls.key" }}{{ end -}}
 {{- with $client.serverName | default (include "spanring.backendsTlsName" $root) }}{{ $_ := set $fill "server_name_override" . }}{{ end -}}
 {{- $_ := set $otlp "tls" (mergeOverwrite $fill $tls) -}}
-{{- else if empty $tls -}}
+{{- else if not (hasKey $otlp "tls") -}}
+{{- if get $otlp "auth" -}}
+{{- fail (printf "config.exporters.%s.protocol.otlp: auth without tls: credentials would travel in plaintext; write tls with your settings, or {} for TLS with the system's authorities" $id) -}}
+{{- else if get $otlp "headers" -}}
+{{- fail (printf "config.exporters.%s.protocol.otlp: headers without tls: they would travel in plaintext; write tls: {insecure: true} if they may, else tls with your settings, or {} for TLS with the system's authorities" $id) -}}
+{{- end -}}
 {{- $_ := set $otlp "tls" (dict "insecure" true) -}}
 {{- end -}}
 {{- $_ := set $protocol "otlp" $otlp -}}
@@ -126,17 +131,21 @@ is filled in and what is there stays.
 {{- sub (.Values.terminationGracePeriodSeconds | int) $sleep -}}
 {{- end -}}
 
-{{/* A duration such as 1500ms, 30s or 2m in seconds; empty when it is written in another way. */}}
+{{/* A duration of `spanring.drain`, such as 1500ms, 30s or 1m30s, in seconds; empty for ${env:…}, which only the pod knows. */}}
 {{- define "spanring.seconds" -}}
 {{- $text := . | toString -}}
-{{- if regexMatch "^[0-9]+ms$" $text -}}
-{{- divf (trimSuffix "ms" $text | float64) 1000.0 -}}
-{{- else if regexMatch "^[0-9.]+s$" $text -}}
-{{- trimSuffix "s" $text -}}
-{{- else if regexMatch "^[0-9.]+m$" $text -}}
-{{- mulf (trimSuffix "m" $text | float64) 60.0 -}}
-{{- else if eq "0" $text -}}
+{{- if eq "0" $text -}}
 0
+{{- else if regexMatch "^(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(h|ms|m|s))+$" $text -}}
+{{- $seconds := 0.0 -}}
+{{- $units := dict "h" 3600.0 "m" 60.0 "s" 1.0 "ms" 0.001 -}}
+{{- range $part := regexFindAll "[0-9.]+[hms]+" $text -1 -}}
+{{- $unit := regexFind "[hms]+$" $part -}}
+{{- $seconds = addf $seconds (mulf (trimSuffix $unit $part | float64) (get $units $unit)) -}}
+{{- end -}}
+{{- $seconds -}}
+{{- else if not (or (kindIs "invalid" .) (contains "$" $text)) -}}
+{{- fail (printf "spanring.drain: %q is not a duration; write it as 500ms, 5s or 1m30s" $text) -}}
 {{- end -}}
 {{- end -}}
 

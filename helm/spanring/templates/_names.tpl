@@ -83,12 +83,27 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
+{{/* "true" when the port NAME of (list ROOT NAME) is in the Service: a PodMonitor alone does not put metrics there. */}}
+{{- define "spanring.portInService" -}}
+{{- $root := index . 0 -}}
+{{- $port := get $root.Values.ports (index . 1) | default dict -}}
+{{- $isAsked := or $port.enabled (ne (index . 1) "metrics") $root.Values.serviceMonitor.enabled -}}
+{{- if and (include "spanring.portOpen" .) $port.servicePort $isAsked }}true{{ end -}}
+{{- end -}}
+
 {{/* "true" when the port NAME of (list ROOT NAME) is open: metrics also when a monitor asks for it. */}}
 {{- define "spanring.portOpen" -}}
 {{- $root := index . 0 -}}
 {{- $name := index . 1 -}}
 {{- $port := get $root.Values.ports $name | default dict -}}
 {{- if or $port.enabled (and (eq $name "metrics") (or $root.Values.serviceMonitor.enabled $root.Values.podMonitor.enabled)) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* "true" when there is a pod for `helm test`: it sends OTLP/gRPC to the Service. */}}
+{{- define "spanring.hasTest" -}}
+{{- if and .Values.tests.enabled .Values.service.enabled (include "spanring.portInService" (list . "otlp")) -}}
 true
 {{- end -}}
 {{- end -}}

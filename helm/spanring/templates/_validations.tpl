@@ -22,7 +22,7 @@
 {{- fail "hostPID: spanring looks at no processes; remove it" -}}
 {{- end -}}
 {{- if not .Values.image.repository -}}
-{{- fail "image.repository: empty; set it to where you pushed the image" -}}
+{{- fail "image.repository: empty; build the image with the Dockerfile, push it to your registry, and set image.repository to where it is, such as REGISTRY/spanring" -}}
 {{- end -}}
 {{- if regexMatch "opentelemetry-collector|otelcol" .Values.image.repository -}}
 {{- fail (printf "image.repository: %s is a Collector's image; set it to where you pushed that of spanring" .Values.image.repository) -}}
@@ -50,7 +50,10 @@
 {{- $budget := .Values.podDisruptionBudget -}}
 {{- if and $budget.enabled (eq .Values.mode "deployment") -}}
 {{- $fewest := ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled -}}
-{{- if and (kindIs "float64" $budget.minAvailable) (not (kindIs "invalid" $fewest)) -}}
+{{- if eq (toString $budget.minAvailable) "100%" -}}
+{{- fail "podDisruptionBudget.minAvailable: 100%: no node could ever be drained; use less, or maxUnavailable: 1" -}}
+{{- end -}}
+{{- if and (regexMatch "^[0-9]+$" (toString $budget.minAvailable)) (not (kindIs "invalid" $fewest)) -}}
 {{- if ge ($budget.minAvailable | int) ($fewest | int) -}}
 {{- fail (printf "podDisruptionBudget.minAvailable: %d of %d replicas: no node could ever be drained; use less, or maxUnavailable: 1" ($budget.minAvailable | int) ($fewest | int)) -}}
 {{- end -}}
@@ -65,6 +68,20 @@
 {{- $left := include "spanring.drainSeconds" . | int -}}
 {{- if lt $left 10 -}}
 {{- fail (printf "terminationGracePeriodSeconds: %d s are left for the drain after a preStop hook, 10 at least are needed" $left) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Probes that ask the health port ask where it was moved to. */}}
+{{- define "spanring.refuseProbes" -}}
+{{- $health := .Values.ports.health | default dict -}}
+{{- if and (include "spanring.portOpen" (list . "health")) (ne ($health.containerPort | int) 13133) -}}
+{{- range $name := list "livenessProbe" "readinessProbe" "startupProbe" -}}
+{{- $probe := get $.Values $name | default dict -}}
+{{- $port := get (get $probe "httpGet" | default dict) "port" | default "health" | toString -}}
+{{- if not (or $probe.grpc $probe.tcpSocket $probe.exec (has $port (list "health" ($health.containerPort | toString)))) -}}
+{{- fail (printf "%s.httpGet.port: %s, but ports.health.containerPort is %d; make them equal" $name $port ($health.containerPort | int)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -188,6 +205,10 @@
 {{- end -}}
 {{- include "spanring.refuseMetrics" (list $root $config $key) -}}
 {{- include "spanring.refuseDrain" (list $root $config $key) -}}
+{{- $policy := $root.Values.networkPolicy -}}
+{{- if and $policy.enabled (not $policy.egressRules) (include "spanring.resolverFacts" $config | fromYaml).srv -}}
+{{- fail (printf "networkPolicy: with %s.spanring.dns.srv only DNS knows the ports of the backends; allow them in networkPolicy.egressRules" $key) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* (list ROOT PORT KEY ENDPOINT): the endpoint is open to other pods, and has the number of the port. */}}
@@ -227,8 +248,8 @@
 {{- define "spanring.refuseDrain" -}}
 {{- $root := index . 0 -}}
 {{- $drain := get (get (index . 1) "spanring" | default dict) "drain" | default dict -}}
-{{- $delay := include "spanring.seconds" (get $drain "delay" | default "5s") -}}
-{{- $timeout := include "spanring.seconds" (get $drain "timeout" | default "30s") -}}
+{{- $delay := include "spanring.seconds" (hasKey $drain "delay" | ternary (get $drain "delay") "5s") -}}
+{{- $timeout := include "spanring.seconds" (hasKey $drain "timeout" | ternary (get $drain "timeout") "30s") -}}
 {{- if and $delay $timeout -}}
 {{- $needed := addf (float64 $delay) (float64 $timeout) 0.5 -}}
 {{- $left := include "spanring.drainSeconds" $root | int -}}

@@ -25,8 +25,18 @@
 {{- if and (eq .Values.service.type "LoadBalancer") (not .Values.service.loadBalancerSourceRanges) (not (include "spanring.serverSecret" .)) -}}
 {{- $warnings = append $warnings "service.type: LoadBalancer without TLS and without loadBalancerSourceRanges: everybody who reaches it can send spans, in plaintext." -}}
 {{- end -}}
-{{- if and .Values.tests.enabled .Values.tls.server.clientCASecret -}}
-{{- $warnings = append $warnings "tests.enabled: clients must show a certificate and the test pod has none, so `helm test` fails. Set tests.enabled: false." -}}
+{{- if and .Values.service.enabled (has .Values.service.type (list "LoadBalancer" "NodePort")) (include "spanring.portInService" (list . "metrics")) -}}
+{{- $warnings = append $warnings (printf "service.type: %s publishes the metrics outside of the cluster too, on port %d. Use podMonitor instead of serviceMonitor, and leave ports.metrics.enabled false." .Values.service.type (.Values.ports.metrics.servicePort | int)) -}}
+{{- end -}}
+{{- if and .Values.tests.enabled .Values.tls.server.clientCASecret (not (regexMatch "--tls-cert" (toJson .Values.tests.extraArgs))) -}}
+{{- $warnings = append $warnings "tests.enabled: clients must show a certificate and the test pod has none, so `helm test` fails. Give it one (tests.extraVolumes, extraVolumeMounts, and --tls-cert and --tls-key in extraArgs), or set tests.enabled: false." -}}
+{{- end -}}
+{{- if and .Values.configMap.create (not .Values.alternateConfig) (include "spanring.backendsResolver" .) -}}
+{{- $own := get (include "spanring.config" . | fromYaml) "spanring" -}}
+{{- $algorithm := get (get $own "ring" | default dict) "algorithm" | toString -}}
+{{- if hasPrefix "collector_" $algorithm -}}
+{{- $warnings = append $warnings (printf "spanring.ring.algorithm: %s hashes names as the Collector has them: ip:port with a port in its resolver, ip without. `backends` always writes the port. If your Collectors' resolver has none, copy their resolver to config.exporters.loadbalancing.resolver instead, or the rings differ." $algorithm) -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $warnings -}}
 {{- end -}}
