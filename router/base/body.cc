@@ -8,9 +8,11 @@
 namespace router {
 namespace {
 
+constexpr std::size_t kFastGrowth = 8;
+
 // While growing copies: few copies for the usual request.
 std::size_t GrowthFrom(std::size_t capacity) {
-  if (capacity < 512 * 1024) return 8 * capacity;
+  if (capacity < 512 * 1024) return kFastGrowth * capacity;
   return capacity < 1024 * 1024 ? 4 * capacity : 2 * capacity;
 }
 
@@ -46,8 +48,8 @@ bool Body::AppendArrived(std::span<const std::uint8_t> bytes, std::size_t size_m
   assert(size_ + bytes.size() <= size_max);
   const std::size_t needed = size_ + bytes.size();
   if (needed > capacity_) {
-    const std::size_t wanted =
-        std::min(size_max, std::max({needed, kArrivalBytes, GrowthFrom(capacity_)}));
+    const std::size_t first = std::min(kArrivalBytes, kFastGrowth * needed);
+    const std::size_t wanted = std::min(size_max, std::max({needed, first, GrowthFrom(capacity_)}));
     if (!Reserve(wanted) && !Reserve(needed)) return false;
   }
   return Append(bytes);

@@ -23,7 +23,8 @@ GrpcMessageReader::Status GrpcMessageReader::ReadPrefix() {
   announced_ = std::size_t{prefix_[1]} << 24 | std::size_t{prefix_[2]} << 16 |
                std::size_t{prefix_[3]} << 8 | std::size_t{prefix_[4]};
   if (announced_ > message_bytes_max_) return Status::kTooLarge;
-  return body_.Reserve(std::min(announced_, Body::kArrivalBytes)) ? Status::kOk : Status::kNoMemory;
+  if (announced_ > 0) return Status::kOk;
+  return body_.Reserve(0) ? Status::kOk : Status::kNoMemory;
 }
 
 GrpcMessageReader::Status GrpcMessageReader::Finish() const {

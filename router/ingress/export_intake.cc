@@ -16,7 +16,11 @@ constexpr int kHiddenLayersMax = 2;
 }  // namespace
 
 ExportIntake::ExportIntake(IngressContext& context, IntakeFace& face, const BodyLimit& limit)
-    : context_(context), face_(face), limit_(limit), body_(context.memory) {}
+    : context_(context),
+      face_(face),
+      limit_(limit),
+      expected_bytes_(limit.bytes_max),
+      body_(context.memory) {}
 
 ExportIntake::~ExportIntake() { assert(call_ == nullptr); }
 
@@ -97,7 +101,7 @@ void ExportIntake::Append(std::span<const std::uint8_t> bytes) {
   if (state_ != State::kReading || bytes.empty()) return;
   if (bytes.size() > limit_.bytes_max - body_.size()) {
     EndEarly(TooLarge());
-  } else if (!body_.AppendArrived(bytes, limit_.bytes_max)) {
+  } else if (!body_.AppendArrived(bytes, std::max(expected_bytes_, body_.size() + bytes.size()))) {
     EndEarly(NoMemory());
   } else {
     OnBodyGrown();

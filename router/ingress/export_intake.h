@@ -15,6 +15,7 @@
 // Ownership: its face's; an export call in flight outlives it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -75,6 +76,8 @@ class ExportIntake final : private ExportSink, private AuthSink, private Upload 
   // request is refused before its body is read: deadline, credentials, admission. True: the body
   // may come.
   bool Begin(std::optional<milliseconds> timeout);
+  // How long the body says it will be. It bounds the memory that is taken ahead of what arrives.
+  void Expect(std::size_t bytes) { expected_bytes_ = std::min(bytes, limit_.bytes_max); }
   // Bytes as they arrive, for a face without framing of its own. Ends the request when they are too
   // many or there is no memory.
   void Append(std::span<const std::uint8_t> bytes);
@@ -122,6 +125,7 @@ class ExportIntake final : private ExportSink, private AuthSink, private Upload 
   IngressContext& context_;
   IntakeFace& face_;
   const BodyLimit limit_;
+  std::size_t expected_bytes_;
   State state_ = State::kNew;
   bool is_entered_ = false;      // admission waits for the rest of it
   bool is_counted_ = false;      // the ledger holds it as in flight on our account, not on a call's

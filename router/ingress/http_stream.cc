@@ -95,6 +95,7 @@ void HttpStream::BeginExport() {
     intake_.EndEarly(intake_.TooLarge());
     return;
   }
+  if (head_.content_length.has_value()) intake_.Expect(*head_.content_length);
   intake_.Begin(std::nullopt);
 }
 

@@ -169,16 +169,19 @@ TEST_F(BodyTest, ArrivingBytesGrowItFastAndWithinTheirBound) {
     ASSERT_TRUE(body.AppendArrived(std::span(piece).first(size), kBound));
     moves += body.capacity() != before ? 1 : 0;
     ASSERT_LE(body.capacity(), kBound);
-    ASSERT_GE(body.capacity(), std::min(kBound, Body::kArrivalBytes));
   }
   EXPECT_LE(moves, 4U);
   EXPECT_EQ(body.bytes()[kBound - 1], 7);
 
   MemoryBudget small(100'000);
   MemoryAccount little(small);
+  Body tiny(little);
+  EXPECT_TRUE(tiny.AppendArrived(std::span(piece).first(1), kBound));
+  EXPECT_EQ(little.charged(), 8U) << "little came";
+  tiny.Reset();
   Body other(little);
   EXPECT_TRUE(other.AppendArrived(piece, kBound));
-  EXPECT_EQ(other.capacity(), Body::kArrivalBytes);
+  EXPECT_EQ(other.capacity(), 8 * piece.size());
   while (other.AppendArrived(piece, kBound)) {
   }
   EXPECT_GT(other.size() + piece.size(), 95'000U) << "what is there is used up";

@@ -388,5 +388,21 @@ TEST_F(Http1ConnectionTest, Fm33ARequestThatHasArrivedIsStillAnswered) {
   EXPECT_EQ(StatusesOf(client), (std::vector<int>{200, 200}));
 }
 
+// Scenario: 100 bytes of a body of 3000 come, by Content-Length; of another one in chunks.
+// Guarantees: no more memory is taken than the body will need, or than eight times what came.
+TEST_F(Http1ConnectionTest, ASmallBodyTakesLittleMemory) {
+  SetUpHttp();
+  const std::string head =
+      "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\n";
+  Http1Client& known = NewHttpClient();
+  known.Send(head + "Content-Length: 3000\r\n\r\n" + std::string(500, 'x'));
+  ASSERT_TRUE(PumpHttpUntil([&] { return memory_.charged() > 0; }));
+  EXPECT_EQ(memory_.charged(), 3000U);
+  Http1Client& chunked = NewHttpClient();
+  chunked.Send(head + "Transfer-Encoding: chunked\r\n\r\n64\r\n" + std::string(100, 'x') + "\r\n");
+  ASSERT_TRUE(PumpHttpUntil([&] { return memory_.charged() > 3000; }));
+  EXPECT_EQ(memory_.charged(), 3000U + 800U);
+}
+
 }  // namespace
 }  // namespace router::test

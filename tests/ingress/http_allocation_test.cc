@@ -35,14 +35,16 @@ class HttpAllocationTest : public HttpIngressTest {
 };
 
 // Scenario: requests of 10 and of 1000 spans on one connection, refused because there is no
-// backend. Guarantees: reading a request and answering it allocates the same for both, and little.
+// backend. Guarantees: reading a request and answering it allocates the same for both, and little;
+// the body of a small one may come from malloc.
 TEST_F(HttpAllocationTest, PerRequestAndNotPerByte) {
   SetUpHttp();
   Http1Client& client = NewHttpClient();
   CountOne(client, 1000);  // the scratch grows
   const std::size_t for_small = CountOne(client, 10);
   const std::size_t for_large = CountOne(client, 1000);
-  EXPECT_EQ(for_small, for_large);
+  EXPECT_LE(for_large, for_small);
+  EXPECT_LE(for_small, for_large + 1);
   EXPECT_GT(for_small, 0u) << "the counter does not count";
   EXPECT_LE(for_small, 25u);
 }
