@@ -44,9 +44,13 @@ AttemptResult AcceptanceOf(const GrpcResponse& response, Codec& codec) {
   return result;
 }
 
-}  // namespace
+// It is kept for each attempt, outside the budget, for as long as that is tried again.
+std::string Cut(std::string&& message) {
+  if (message.size() <= kErrorMessageBytesMax) return std::move(message);
+  return message.substr(0, kErrorMessageBytesMax);
+}
 
-AttemptResult ResultOf(GrpcResponse&& response, Codec& codec) {
+AttemptResult Interpret(GrpcResponse&& response, Codec& codec) {
   AttemptResult result;
   if (response.kind != GrpcResponse::Kind::kStatus) {
     result.was_processed_maybe = response.kind == GrpcResponse::Kind::kBroken;
@@ -63,6 +67,14 @@ AttemptResult ResultOf(GrpcResponse&& response, Codec& codec) {
   } else if (result.code == GrpcCode::kResourceExhausted) {
     result.kind = AttemptResult::Kind::kThrottled;
   }
+  return result;
+}
+
+}  // namespace
+
+AttemptResult ResultOf(GrpcResponse&& response, Codec& codec) {
+  AttemptResult result = Interpret(std::move(response), codec);
+  result.message = Cut(std::move(result.message));
   return result;
 }
 

@@ -12,7 +12,8 @@
 namespace router {
 
 // Accepted, in whole or but for some spans; refused for good; or to be tried again, and when. An
-// OK whose message cannot be read is final: the spans may be there.
+// OK whose message cannot be read is final: the spans may be there. Of what the backend says at
+// most kErrorMessageBytesMax are kept.
 AttemptResult ResultOf(GrpcResponse&& response, Codec& codec);
 
 // grpc-retry-pushback-ms: it is about this call alone, and makes no final code retryable (gRPC

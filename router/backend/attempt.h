@@ -51,6 +51,9 @@ class Attempt {
   // it leaves no trace anywhere.
   bool is_on_wire() const { return message_ != nullptr; }
 
+  // OnAttemptDone() follows in this turn, whatever time it is.
+  bool has_ended() const { return has_ended_; }
+
   // Set before Backend::Send().
   std::shared_ptr<const Body> body;
   std::span<const std::uint8_t> frame;           // gRPC prefix and message, inside `body`
@@ -71,6 +74,7 @@ class Attempt {
   Backend* backend_ = nullptr;  // null when not in a backend's hands
   Message* message_ = nullptr;  // null while waiting
   TimePoint sent_at_{};
+  bool has_ended_ = false;
   bool was_resent_ = false;  // rules P-09, P-10: a proof of "not processed" is used once
 };
 

@@ -205,6 +205,12 @@ void Backend::OnConnectFailed(std::string_view reason) {
 }
 
 void Backend::OnLocalFailure(int error) {
+  // Ports come free again; an address family that this host lacks does not come.
+  if (error == EADDRNOTAVAIL && endpoint_.address.address().is_v6() &&
+      !last_report_.value_or(false)) {
+    OnConnectFailed(LocalCause(error));
+    return;
+  }
   connect_timer_.Cancel();
   metrics_->local_connect_failures.Add();
   if (const auto left_out = local_log_.Allow(loop().Now())) {
@@ -461,6 +467,7 @@ void Backend::LeaveWire(const Message& message, bool is_answered) {
 // Out of its hands.
 void Backend::Release(Attempt& attempt) {
   attempt.backend_ = nullptr;
+  attempt.has_ended_ = false;
   pending_bytes_ -= attempt.frame.size();
   if (attempt.is_retry) --retries_;
 }
@@ -495,6 +502,7 @@ void Backend::Cancel(Attempt& attempt, AttemptOutcome why) {
 }
 
 void Backend::EndLater(Attempt& attempt, AttemptResult&& result) {
+  attempt.has_ended_ = true;
   ended_.emplace_back(&attempt, std::move(result));
   MarkDirty();
 }

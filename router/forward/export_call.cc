@@ -111,6 +111,7 @@ void ExportCall::OnTimer(Shard& shard) {
 }
 
 void ExportCall::OnAttemptTimeout(Shard& shard) {
+  if (shard.has_ended()) return;  // its answer was here first
   shard.was_processed_maybe |= shard.is_on_wire();
   shard.backend->Cancel(shard, AttemptOutcome::kTimeout);
   RememberTimeout(shard, "backend " + shard.backend->endpoint().name + " did not answer in time");
@@ -197,7 +198,8 @@ void ExportCall::Cancel() {
   for (const auto& shard : shards_) {
     shard->is_abandoned = true;
     const bool is_pausing = shard->state == Shard::State::kPausing;
-    const bool is_waiting = shard->state == Shard::State::kSent && !shard->is_on_wire();
+    const bool is_waiting =
+        shard->state == Shard::State::kSent && !shard->is_on_wire() && !shard->has_ended();
     if (is_pausing || is_waiting) GiveUp(*shard, AttemptOutcome::kCancelled);
   }
   FinishIfDone();

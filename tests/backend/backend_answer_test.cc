@@ -210,5 +210,22 @@ TEST_F(BackendAnswerTest, AnswerOverTheLimitIsRefusedGc02) {
   EXPECT_EQ(result.code, GrpcCode::kInternal);
 }
 
+// Scenario: a backend refuses with a text of 50,000 bytes; another accepts, and tells at such
+// length what it has left out. Guarantees: the beginning is kept, no more: attempts that are tried
+// again keep it for long.
+TEST_F(BackendAnswerTest, OfALongMessageTheBeginningIsKept) {
+  const std::string text = "full: " + std::string(50'000, 'x');
+  const AttemptResult& refused =
+      Ask([&](Peer& peer, PeerStream& stream) { peer.AnswerGrpc(stream, 14, text); });
+  EXPECT_EQ(refused.message, text.substr(0, kErrorMessageBytesMax));
+  EXPECT_LE(refused.message.capacity(), kErrorMessageBytesMax);
+  const std::string partial =
+      SerializeExportResponse({.rejected_spans = 1, .message = std::string(50'000, 'y')});
+  const AttemptResult& accepted = AskRaw(test::GrpcFrame(partial));
+  EXPECT_EQ(accepted.rejected_spans, 1U);
+  EXPECT_LE(accepted.message.size(), kErrorMessageBytesMax);
+  EXPECT_TRUE(accepted.message.starts_with("yyy"));
+}
+
 }  // namespace
 }  // namespace router

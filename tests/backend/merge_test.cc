@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "router/backend/backend.h"
+#include "router/base/limits.h"
 #include "router/otlp/export_response.h"
 #include "tests/backend/backend_fixture.h"
 
@@ -316,6 +317,47 @@ TEST_F(MergeTest, BackendIsToldTheLatestDeadline) {
   ASSERT_EQ(bodies_.size(), 1U);
   const std::string timeout = server_->peers()[0]->Find(1)->Header("grpc-timeout");
   EXPECT_GE(std::stoi(timeout), 4000) << timeout;
+}
+
+// Scenario: a message of two is answered, and timers run in the same turn, before the attempts are
+// told.
+// Guarantees: that they have ended can be seen, so that no timer gives up what was accepted.
+TEST_F(MergeTest, WhatWasAnsweredCannotRunOutOfTimeBeforeItIsTold) {
+  struct Watch {
+    void Look() { look(); }
+    std::function<void()> look;
+    MemberTimer<Watch, &Watch::Look> timer{*this};
+  } watch;
+  Connect();
+  AnswerAll(0);
+  SendPart("one");
+  SendPart("two");
+  int seen = 0;
+  const auto arm = [&] { loop_.SetTimer(watch.timer, loop_.Now()); };
+  watch.look = [&] {
+    for (const auto& attempt : attempts_) {
+      EXPECT_FALSE(attempt->has_ended() && attempt->result);
+      seen += attempt->has_ended() ? 1 : 0;
+    }
+    arm();
+  };
+  // Every turn is longer than a tick, so that the timer is due in each.
+  std::function<void()> work = [&] {
+    const TimePoint until = Clock::now() + kTimerTick + milliseconds(1);
+    while (Clock::now() < until) {
+    }
+    if (seen == 0) loop_.Post(work);
+  };
+  arm();
+  loop_.Post(work);
+  EXPECT_TRUE(AllDone());
+  EXPECT_EQ(seen, 2);
+  watch.timer.Cancel();
+  loop_.Turn(false);  // the last of `work`
+  for (const auto& attempt : attempts_) {
+    EXPECT_EQ(attempt->result->kind, Kind::kAccepted);
+    EXPECT_FALSE(attempt->has_ended());
+  }
 }
 
 }  // namespace
