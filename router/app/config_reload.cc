@@ -21,15 +21,26 @@ void Hold(const T& running, T& wanted, std::string key, std::vector<std::string>
 ReloadPlan PlanReload(const Config& running, Config wanted) {
   ReloadPlan plan;
   std::vector<std::string>& keys = plan.restart_keys;
-  Hold(running.receiver.endpoint, wanted.receiver.endpoint,
-       "receivers." + Shown(wanted.receiver.id) + ".protocols.grpc.endpoint", keys);
   const std::string protocols = "receivers." + Shown(wanted.receiver.id) + ".protocols";
-  Hold(running.receiver.has_grpc, wanted.receiver.has_grpc, protocols + ".grpc", keys);
-  Hold(running.receiver.http.is_enabled, wanted.receiver.http.is_enabled, protocols + ".http",
-       keys);
+  // What listens goes on listening as it did: with its credentials and its TLS.
+  if (running.receiver.has_grpc != wanted.receiver.has_grpc) {
+    Config::Receiver receiver = running.receiver;
+    receiver.id = wanted.receiver.id;
+    receiver.http = std::move(wanted.receiver.http);
+    wanted.receiver = std::move(receiver);
+    keys.push_back(protocols + ".grpc");
+  }
+  if (running.receiver.http.is_enabled != wanted.receiver.http.is_enabled) {
+    wanted.receiver.http = running.receiver.http;
+    keys.push_back(protocols + ".http");
+  }
+  Hold(running.receiver.endpoint, wanted.receiver.endpoint, protocols + ".grpc.endpoint", keys);
   Hold(running.receiver.http.endpoint, wanted.receiver.http.endpoint, protocols + ".http.endpoint",
        keys);
-  Hold(running.health.is_enabled, wanted.health.is_enabled, "service.extensions", keys);
+  if (running.health.is_enabled != wanted.health.is_enabled) {
+    wanted.health = running.health;
+    keys.push_back("service.extensions");
+  }
   Hold(running.health.endpoint, wanted.health.endpoint, "extensions.health_check.endpoint", keys);
   Hold(running.metrics.is_enabled, wanted.metrics.is_enabled, "service.telemetry.metrics", keys);
   Hold(running.metrics.endpoint, wanted.metrics.endpoint,

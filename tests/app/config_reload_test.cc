@@ -68,6 +68,42 @@ TEST(ConfigReloadTest, Fm39TheKeyTableSaysWhatNeedsARestart) {
   EXPECT_GE(at_once.size(), 25u);
 }
 
+// Scenario: a file from which one protocol, with its credentials, TLS and limits, or the health
+// check with its path, has gone.
+// Guarantees: what listens until a restart keeps all of it: nobody is let in by a reload.
+TEST(ConfigReloadTest, ABlockThatWasRemovedKeepsItsCredentials) {
+  Config running = ConfigOf(kMinimal);
+  running.receiver.auth = running.receiver.http.auth = Config::Auth{.id = "bearertokenauth"};
+  running.receiver.tls = running.receiver.http.tls = TlsSettings();
+  running.receiver.concurrent_streams_max = 7;
+  running.receiver.http.traces_path = "/x";
+  running.health.path = "/healthy";
+
+  Config no_http = running;
+  no_http.receiver.http = {};
+  no_http.receiver.http.is_enabled = false;
+  EXPECT_TRUE(PlanReload(running, no_http).config == running);
+  EXPECT_EQ(PlanReload(running, no_http).restart_keys,
+            std::vector<std::string>{"receivers.otlp.protocols.http"});
+
+  Config no_grpc = running;
+  no_grpc.receiver = {};
+  no_grpc.receiver.has_grpc = false;
+  no_grpc.receiver.http = running.receiver.http;
+  no_grpc.receiver.http.traces_path = "/y";
+  const ReloadPlan plan = PlanReload(running, no_grpc);
+  EXPECT_EQ(plan.config.receiver.http.traces_path, "/y") << "the other one is taken";
+  EXPECT_TRUE(plan.config.receiver.auth == running.receiver.auth);
+  EXPECT_TRUE(plan.config.receiver.tls == running.receiver.tls);
+  EXPECT_EQ(plan.config.receiver.concurrent_streams_max, 7U);
+  EXPECT_EQ(plan.restart_keys, std::vector<std::string>{"receivers.otlp.protocols.grpc"});
+
+  Config no_health = running;
+  no_health.health = {};
+  no_health.health.is_enabled = !running.health.is_enabled;
+  EXPECT_TRUE(PlanReload(running, no_health).config == running);
+}
+
 // Scenario: the same file again, and one that differs in comments and order.
 // Guarantees: nothing has changed.
 TEST(ConfigReloadTest, TheSameConfigurationIsUnchanged) {
