@@ -1,6 +1,8 @@
 #include "router/routing/table_updater.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "router/base/log.h"
@@ -75,7 +77,17 @@ void TableUpdater::SetEndpoints(std::vector<BackendEndpoint> endpoints) {
   if (Know(std::move(endpoints))) RebuildSoon();
 }
 
+bool TableUpdater::BringsBack(const std::vector<BackendEndpoint>& endpoints) const {
+  std::set<std::string_view> dropped;
+  for (const BackendEndpoint& endpoint : table_->known) dropped.insert(endpoint.name);
+  for (const BackendEndpoint& endpoint : membership_.known()) dropped.erase(endpoint.name);
+  return std::any_of(endpoints.begin(), endpoints.end(), [&](const BackendEndpoint& endpoint) {
+    return dropped.contains(endpoint.name);
+  });
+}
+
 bool TableUpdater::Know(std::vector<BackendEndpoint> endpoints) {
+  if (is_rebuild_waiting_ && BringsBack(endpoints)) Rebuild();
   const bool is_first = membership_.known().empty();
   if (!membership_.SetKnown(std::move(endpoints))) return false;
   if (is_first && !membership_.is_settled()) {

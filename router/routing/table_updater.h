@@ -47,6 +47,9 @@ class TableUpdater {
   const std::shared_ptr<const RoutingTable>& table() const { return table_; }
 
  private:
+  // Does it name one that was dropped, which the present table has still? Workers must see it go,
+  // or they keep its connection and do not say again that it is ready.
+  bool BringsBack(const std::vector<BackendEndpoint>& endpoints) const;
   // True: the table must be built anew.
   bool Know(std::vector<BackendEndpoint> endpoints);
   // Now, or when enough time has passed since the last time.

@@ -198,5 +198,26 @@ TEST_F(TableUpdaterTest, RoutesBindTheRingToTheWorkersBackends) {
   loop.Turn(false);
 }
 
+// Scenario: a backend is dropped and named again before the table without it was published.
+// Guarantees: workers see it go, so that they connect anew and say so; then it is on the ring
+// again.
+TEST_F(TableUpdaterTest, ABackendThatComesBackAtOnceIsNotLost) {
+  TableUpdater updater = Make(milliseconds(1000));
+  updater.SetEndpoints({Named("a"), Named("b")});
+  updater.OnBackendState(0, "a", true);
+  updater.OnBackendState(0, "b", true);  // the ring; the next table has to wait
+  ASSERT_EQ(published_.size(), 2U);
+  updater.SetEndpoints({Named("a")});
+  ASSERT_EQ(published_.size(), 2U);
+  updater.SetEndpoints({Named("a"), Named("b")});
+  RunUntilPublished(4);
+  EXPECT_EQ(published_[2]->known.size(), 1U);
+  EXPECT_EQ(published_[3]->known.size(), 2U);
+  EXPECT_EQ(RingNames(*published_[3]), Names{"a"});
+  updater.OnBackendState(0, "b", true);
+  RunUntilPublished(5);
+  EXPECT_EQ(RingNames(*published_[4]), (Names{"a", "b"}));
+}
+
 }  // namespace
 }  // namespace router
