@@ -3,8 +3,9 @@
 // A request's bytes are checked and parsed by simdjson, then written as the wire form of
 // ExportTraceServiceRequest directly; there are no objects per span. What is taken:
 //
-// * the proto3 JSON mapping with OTLP's own rules: lowerCamelCase names only, trace and span IDs
-//   in hexadecimal (any case), enums as integers only (J-01, J-02, J-04);
+// * the proto3 JSON mapping with OTLP's own rules: lowerCamelCase names only (those of the .proto
+//   files are faults), trace and span IDs in hexadecimal (any case), enums as integers only (J-01,
+//   J-02, J-04);
 // * unknown names are skipped with all that is in them, at every level (J-03);
 // * 64-bit integers as numbers or decimal strings, exact over their whole range; 1.0 and 1e3 are
 //   integers as well, 1.5 is not (J-05); doubles also as strings, with "NaN" and "Infinity";

@@ -32,6 +32,23 @@ std::string_view NameAt(const char* name) {
   return {name, size};
 }
 
+// Is `original`, a name as in the .proto file, that of the field called `name` in JSON?
+bool IsOriginalOf(std::string_view original, std::string_view name) {
+  std::size_t at = 0;
+  bool is_upper = false;
+  for (const char c : original) {
+    if (c == '_' && !is_upper) {
+      is_upper = true;
+      continue;
+    }
+    const char wanted = is_upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    is_upper = false;
+    if (at == name.size() || name[at] != wanted) return false;
+    ++at;
+  }
+  return at == name.size() && !is_upper;
+}
+
 std::string_view SyntaxText(simdjson::error_code error) {
   switch (error) {
     case simdjson::EMPTY:
@@ -93,7 +110,7 @@ bool JsonRequest::WriteFields(JsonMessage message, Object& object) {
     const JsonField* const field = Find(fields, name, expected);
     Value value = pair.value();
     if (field == nullptr) {
-      if (!SkipName(NameAt(name)) || !Skip(value, 2 * path_.depth() + 1)) return false;
+      if (!SkipUnknown(fields, NameAt(name), value)) return false;
       continue;
     }
     path_.Set(field->name);
@@ -158,6 +175,17 @@ bool JsonRequest::WriteMessage(const JsonField& field, Value& value) {
   if (!is_padded) guess = static_cast<std::uint8_t>(taken);
   path_.Ascend();
   return true;
+}
+
+// To pass over spans because of how their field is spelt would be to lose them under an OK.
+bool JsonRequest::SkipUnknown(std::span<const JsonField> fields, std::string_view name,
+                              Value& value) {
+  for (const JsonField& field : fields) {
+    if (!IsOriginalOf(name, field.name)) continue;
+    path_.Set(field.name);
+    return Fail("is spelt \"" + std::string(name) + "\"; names in OTLP/JSON are in lowerCamelCase");
+  }
+  return SkipName(name) && Skip(value, 2 * path_.depth() + 1);
 }
 
 bool JsonRequest::SkipName(std::string_view name) {

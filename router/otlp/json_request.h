@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "router/otlp/json_fault.h"
@@ -49,6 +50,7 @@ class JsonRequest {
   bool WriteInteger(const JsonField& field, bool is_always, std::string_view token);
   // What is under a name we do not know: checked, not written.
   bool Skip(Value& value, int depth);
+  bool SkipUnknown(std::span<const JsonField> fields, std::string_view name, Value& value);
   bool SkipName(std::string_view name);
 
   // The field of that name; null for an unknown name. `expected` is where the search begins and is

@@ -109,11 +109,11 @@ TEST_F(JsonCodecTest, TakesEnumsAsIntegersOnly) {
 }
 
 // Scenario: names nobody knows at every level, with values of every kind, nested, with names that
-// are known elsewhere; names of the schema in snake_case.
-// Guarantees: ignored with all that is in them. J-03, J-04.
+// are known elsewhere.
+// Guarantees: ignored with all that is in them. J-03.
 TEST_F(JsonCodecTest, IgnoresUnknownNamesAtEveryLevel) {
   const std::string unknown =
-      R"("x":{"traceId":7,"a":[1,-2.5e3,"\u00e9\\",true,false,null,{},[]]},"trace_id":"zz","":[[{}]],)";
+      R"("x":{"traceId":7,"a":[1,-2.5e3,"\u00e9\\",true,false,null,{},[]]},"traceid":"zz","trace_":0,"spans_":0,"":[[{}]],)";
   const std::string json = "{" + unknown + R"("resourceSpans":[{)" + unknown + R"("resource":{)" +
                            unknown + R"("attributes":[{)" + unknown + R"("key":"k","value":{)" +
                            unknown + R"("kvlistValue":{)" + unknown +
@@ -127,6 +127,18 @@ TEST_F(JsonCodecTest, IgnoresUnknownNamesAtEveryLevel) {
   EXPECT_EQ(span().trace_id(), "");
   EXPECT_EQ(span().links(0).flags(), 1u);
   EXPECT_EQ(span().status().code(), 1);
+}
+
+// Scenario: names of the schema as in the .proto files, which the Collector takes and the
+// specification does not; at each level.
+// Guarantees: refused by name, so that nothing is acknowledged and not forwarded. J-04.
+TEST_F(JsonCodecTest, OriginalNamesAreRefusedAndNotSkipped) {
+  EXPECT_EQ(to_wire_.Convert(R"({"resource_spans":[]})"),
+            "resourceSpans: is spelt \"resource_spans\"; names in OTLP/JSON are in lowerCamelCase");
+  EXPECT_THAT(to_wire_.Convert(R"({"resourceSpans":[{"scope_spans":[]}]})"),
+              StartsWith("resourceSpans[0].scopeSpans: is spelt \"scope_spans\""));
+  EXPECT_THAT(Span(R"("start_time_unix_nano":1)"),
+              StartsWith(std::string(kSpanPath) + ".startTimeUnixNano: is spelt"));
 }
 
 // Scenario: what is no JSON, inside values that are ignored.
