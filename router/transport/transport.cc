@@ -20,6 +20,8 @@ namespace {
 constexpr int kKeepAliveIdleS = 60;
 constexpr int kKeepAliveIntervalS = 10;
 constexpr int kKeepAliveProbes = 3;
+// The same while an answer is unacknowledged, when the kernel sends no keep-alive.
+constexpr unsigned kClientTimeoutMs = 90'000;
 // Plaintext that becomes ciphertext between two system calls.
 constexpr std::size_t kTlsWriteBytes = 4 * TlsSession::kRecordBytesMax;
 
@@ -51,6 +53,8 @@ Transport::Transport(boost::asio::ip::tcp::socket socket)
 
 Transport::Transport(boost::asio::ip::tcp::socket socket, TlsAccept tls)
     : Transport(std::move(socket)) {
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kClientTimeoutMs,
+               sizeof kClientTimeoutMs);
   if (tls.context == nullptr) return;
   tls_ = std::make_unique<TlsSession>(std::move(tls.context), std::string());
   gate_ = std::move(tls.gate);
