@@ -142,6 +142,7 @@ void AddDiscovery(Page& page, const Telemetry& telemetry, TimePoint now) {
              static_cast<double>(table.ring.size()));
   page.Gauge("spanring_ring_generation", "Routing tables built so far",
              static_cast<double>(table.generation));
+  if (table.ring.size() == 0) return;  // nothing to compare with that of other replicas
   // A double holds 53 bits: enough to see that two replicas differ; the label has all 64.
   page.Begin(MetricType::Gauge, "spanring_ring_fingerprint",
              "Low 48 bits of the ring's fingerprint; replicas that differ split traces");

@@ -77,13 +77,23 @@ tl::unexpected<Error> Same(const Result<T>& result) {
   return tl::unexpected<Error>(result.error());
 }
 
+// `NAME` of a text such as `${env:NAME}:4317`; empty when it is written otherwise.
+std::string FirstVariable(std::string_view text) {
+  text.remove_prefix(std::min(text.find("${"), text.size()));
+  text.remove_prefix(std::min<std::size_t>(text.starts_with("${env:") ? 6 : 2, text.size()));
+  return Shown(text.substr(0, text.find_first_of(":}$")));
+}
+
 Result<void> CheckListen(const YamlNode& node) {
   const Result<Config::Address> address = ParseAddress(node.text, 0);
   if (!address) {
     return Same(address);
   }
   if (address->host.empty() && node.has_unset_variable) {
-    return Failure("the variable is not set, and without a host every address would be served");
+    return Failure(
+        "the variable is not set, and without a host every address would be served; set it, for "
+        "a check too: " +
+        FirstVariable(node.variables) + "=127.0.0.1 spanring validate …");
   }
   return {};
 }

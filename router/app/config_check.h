@@ -16,6 +16,13 @@
 
 namespace router {
 
+// What is done otherwise with a `protocol.otlp.timeout` above 40 % of
+// `spanring.request.timeout_max`.
+inline constexpr std::string_view kAttemptTimeRemark =
+    "an attempt gets 40 % of the time its request has left, and that is at most "
+    "spanring.request.timeout_max, 10s by default; for more raise that key and "
+    "spanring.request.default_timeout";
+
 void CheckConfigKeys(const YamlNode& root, FaultLog& log);
 
 // A component id `type` or `type/name`. `type` is the one the key table uses (`load_balancing` →

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "router/app/config_check.h"
 #include "router/app/config_keys.h"
 #include "router/app/config_values.h"
 #include "router/app/go_duration.h"
@@ -213,6 +214,9 @@ std::string RenderMigrationTable() {
       table.append(key.text);
     } else if (!key.later.empty()) {
       table.append("not yet: ").append(Words(key.later));
+    } else if (key.path == "exporters.loadbalancing.protocol.otlp.timeout") {
+      table.append("done otherwise above 0.4 × spanring.request.timeout_max: ");
+      table.append(kAttemptTimeRemark);
     }
     table.append(" |\n");
   }

@@ -211,8 +211,8 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Ignored("exporters.loadbalancing.protocol.otlp.endpoint", kString,
             "the backends come from the resolver"),
     Key("exporters.loadbalancing.protocol.otlp.timeout", kDuration,
-        "The longest one attempt at one backend may take; 0 leaves it to the deadline of the "
-        "client.")
+        "The longest one attempt at one backend may take, beside 40 % of the time its request has "
+        "left (`spanring.request.timeout_max`); 0: only that.")
         .Default("5s")
         .Within(0, 10 * kMinute),
     Key("exporters.loadbalancing.protocol.otlp.compression", kChoice, "How bodies are sent.")

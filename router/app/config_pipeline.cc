@@ -16,9 +16,12 @@ struct Role {
   std::string_view section;
   std::string_view type;
   std::string_view name;
+  std::string_view instead;  // of one of another type in the pipeline
 };
-constexpr Role kReceivers{"receivers", "otlp", "receiver"};
-constexpr Role kExporters{"exporters", "loadbalancing", "exporter"};
+constexpr Role kReceivers{"receivers", "otlp", "receiver",
+                          "take it out; a collector can take it in and send OTLP here"};
+constexpr Role kExporters{"exporters", "loadbalancing", "exporter",
+                          "take it out, or put it into the collectors behind spanring"};
 
 std::vector<const YamlEntry*> ComponentsOf(const YamlNode& root, const Role& role) {
   std::vector<const YamlEntry*> found;
@@ -55,7 +58,8 @@ const YamlEntry* Resolve(const YamlNode& root, const Role& role, const Word& wor
   if (ParseComponentId(word.text).type != role.type) {
     log.Refuse(word.line, shown,
                name + ": only the " + std::string(role.type) + " " + std::string(role.name) +
-                   " can be in the pipeline");
+                   " can be in the pipeline",
+               role.instead);
     return nullptr;
   }
   const YamlNode* section = FindValue(&root, role.section);
@@ -116,7 +120,8 @@ const YamlEntry* FindTraces(const YamlEntry& pipelines, FaultLog& log) {
     }
     if (traces != nullptr) {
       log.Refuse(entry.line, "service.pipelines." + Shown(entry.key),
-                 "not supported yet: more than one traces pipeline");
+                 "not supported yet: more than one traces pipeline",
+                 "keep one; run a second spanring for the other");
     } else {
       traces = &entry;
     }

@@ -19,6 +19,7 @@
 #include "router/app/config_view.h"
 #include "router/app/yaml_source.h"
 #include "router/base/ascii_text.h"
+#include "router/forward/retry.h"
 
 namespace router {
 namespace {
@@ -293,6 +294,18 @@ void ReadOwn(const YamlNode& root, Config& config, FaultLog& log) {
   }
 }
 
+// The default is the Collector's, and who writes it out asks for nothing else.
+void CheckAttemptTime(const YamlEntry& exporter, const Config& config, FaultLog& log) {
+  constexpr std::string_view kKey = "protocol.otlp.timeout";
+  const YamlEntry* entry = FindEntry(exporter.value.get(), kKey);
+  const Config::Milliseconds timeout = config.exporter.timeout;
+  const bool is_reached =
+      timeout <= AttemptTime(config.request.timeout_max, Config::Milliseconds(0));
+  if (entry == nullptr || is_reached || timeout == Config::Exporter().timeout) return;
+  log.Warn(entry->line, "exporters." + Shown(exporter.key) + "." + std::string(kKey),
+           "done otherwise here", kAttemptTimeRemark);
+}
+
 std::optional<Config> ReadTree(const YamlNode& root, FaultLog& log) {
   if (root.kind != YamlNode::Kind::kMapping) {
     log.Refuse(root.line, "", "the file has no configuration",
@@ -309,6 +322,9 @@ std::optional<Config> ReadTree(const YamlNode& root, FaultLog& log) {
   ReadHealth(root, config.health, log);
   ReadTelemetry(root, config, log);
   ReadOwn(root, config, log);
+  if (pipeline.exporter != nullptr) {
+    CheckAttemptTime(*pipeline.exporter, config, log);
+  }
   return config;
 }
 

@@ -73,10 +73,13 @@ std::string ValueOf(std::string_view reference, const EnvironmentLookup& environ
   }
   if (!IsName(name)) {
     const bool is_provider = name.find(':') != std::string_view::npos;
-    expansion.complaints.emplace_back(
+    std::string& complaint = expansion.complaints.emplace_back(
         is_provider
             ? "not supported yet: only environment variables, ${env:NAME}, can be referred to"
             : "a variable's name consists of letters, digits and _, as in ${env:NAME}");
+    if (name.starts_with("file:")) {
+      complaint += " (give a variable what the file holds: NAME=\"$(cat FILE)\")";
+    }
     return {};
   }
   std::optional<std::string> value = environment(std::string(name));

@@ -136,6 +136,18 @@ TEST_F(TelemetryTest, LatencyIsAHistogram) {
   EXPECT_EQ(Value(name + "_sum" + endpoint + "}"), 2 * 60007);
 }
 
+// Scenario: no backend has been reached yet; then there is a ring.
+// Guarantees: an empty ring has no fingerprint to differ from that of the other replicas.
+TEST_F(TelemetryTest, OnlyARingWithMembersHasAFingerprint) {
+  const auto full = telemetry_.table;
+  telemetry_.table = std::make_shared<RoutingTable>();
+  EXPECT_THAT(RenderMetrics(telemetry_, now_), Not(HasSubstr("spanring_ring_fingerprint")));
+  EXPECT_EQ(Value("spanring_ring_members"), 0);
+  telemetry_.table = full;
+  EXPECT_THAT(RenderMetrics(telemetry_, now_),
+              HasSubstr("spanring_ring_fingerprint{fingerprint=\""));
+}
+
 // Scenario: the ring, the resolver and the process.
 // Guarantees: what an operator asks for first: members, generation, age of the list, uptime,
 // version, ready.

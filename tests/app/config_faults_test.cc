@@ -81,7 +81,7 @@ f.yaml:20: exporters.loadbalancing.resolver.dns.port: must be from 1 to 65535 (t
 f.yaml:27: service.pipelines.logs: not supported yet: only traces are served; remove this pipeline
 f.yaml:29: spanring.workers: must be from 0 to 1024 (the value is -1)
 f.yaml:30: spanring.ring.algorithm: expected one of spanring, collector_v1, collector_v2, collector_v3 (the value is colector_v3; did you mean collector_v3?)
-f.yaml:26: service.pipelines.traces.exporters: debug: only the loadbalancing exporter can be in the pipeline
+f.yaml:26: service.pipelines.traces.exporters: debug: only the loadbalancing exporter can be in the pipeline (take it out, or put it into the collectors behind spanring)
 f.yaml:26: service.pipelines.traces.exporters: not supported yet: more than one exporter in the pipeline
 f.yaml:25: service.pipelines.traces.processors: attributes: spanring runs no processors (put it into the collectors behind spanring; skipping it would change your data)
 f.yaml:7: receivers.otlp.protocols.grpc.tls: TLS configuration must include both certificate and key for server connections (set cert_file and key_file)
