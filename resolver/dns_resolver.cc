@@ -16,6 +16,14 @@ DnsResolver::DnsResolver(boost::asio::io_context& control, DnsOptions options, L
 
 DnsResolver::~DnsResolver() = default;
 
+void DnsResolver::TakeOverFrom(const DnsResolver& former) {
+  assert(running_ == nullptr && former.running_ == nullptr);
+  if (options_.hostname == former.options_.hostname && options_.port == former.options_.port &&
+      options_.srv == former.options_.srv) {
+    damping_ = former.damping_;
+  }
+}
+
 void DnsResolver::Start() {
   assert(running_ == nullptr);
   running_ = std::make_shared<DnsResolver*>(this);

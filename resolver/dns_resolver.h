@@ -9,6 +9,7 @@
 //   failed,
 //     the members of the other family are taken and those of the failed family kept;
 //   * with `srv` the failure of one target's addresses keeps every member of that family;
+//   * one that asks for the same in another way can go on with what a former one has found out;
 //   * resolv.conf and the hosts file are read again for each attempt.
 //
 // Thread safety: control thread only. Never calls the listener from inside Start() or Stop().
@@ -34,6 +35,11 @@ class DnsResolver {
   DnsResolver(const DnsResolver&) = delete;
   DnsResolver& operator=(const DnsResolver&) = delete;
   ~DnsResolver();
+
+  // Takes over the set of `former` and who is missing from it, so that its members leave by the
+  // same rules as there; a first answer with that set is no change. Nothing, when hostname, port or
+  // srv differ. REQUIRES: neither this started nor `former` running.
+  void TakeOverFrom(const DnsResolver& former);
 
   // Asks for the first time and from then on at every interval. REQUIRES: not started before.
   void Start();

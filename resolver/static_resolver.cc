@@ -69,7 +69,7 @@ StaticResolver::Member::Member(asio::io_context& control, StaticHost static_host
 
 StaticResolver::StaticResolver(asio::io_context& control, std::vector<StaticHost> hosts,
                                const DnsOptions& options, Listener& listener)
-    : control_(control), listener_(listener) {
+    : control_(control), listener_(listener), first_set_timer_(control) {
   std::set<std::string> names;
   DnsOptions member_options = options;
   for (StaticHost& host : hosts) {
@@ -98,6 +98,7 @@ void StaticResolver::Start() {
 
 void StaticResolver::Stop() {
   running_.reset();
+  first_set_timer_.cancel();
   for (const auto& member : members_) {
     member->attempt.reset();
     member->timer.cancel();
@@ -105,30 +106,36 @@ void StaticResolver::Stop() {
 }
 
 void StaticResolver::Begin() {
-  const std::weak_ptr<StaticResolver*> running = running_;  // the listener may stop or destroy us
-  for (const auto& member : members_) {
-    if (!member->is_literal) {
-      Attempt(*member);
-    }
-  }
-  std::vector<ResolutionReport> reports;
   for (const auto& member : members_) {
     if (member->is_literal) {
-      ResolutionReport& report = reports.emplace_back();
+      ResolutionReport& report = untold_.emplace_back();
       report.hostname = member->host.host;
       report.outcome = Outcome::kSuccess;
       report.v4 = member->address->is_v4() ? Outcome::kSuccess : Outcome::kNoData;
       report.v6 = member->address->is_v6() ? Outcome::kSuccess : Outcome::kNoData;
       report.records = 1;
+    } else {
+      Attempt(*member);
     }
   }
-  PublishIfChanged();
-  for (const ResolutionReport& report : reports) {
-    if (running.expired()) {
-      return;
-    }
-    listener_.OnResolution(report);
+  if (IsFirstSetWhole()) {
+    Tell();
+    return;
   }
+  first_set_timer_.expires_after(kFirstSetWait);
+  first_set_timer_.async_wait(
+      [weak = std::weak_ptr(running_)](const boost::system::error_code& error) {
+        StaticResolver* const self = weak.expired() ? nullptr : *weak.lock();
+        if (!error && self != nullptr && self->is_waiting_) {
+          self->Tell();
+        }
+      });
+}
+
+bool StaticResolver::IsFirstSetWhole() const {
+  return std::all_of(members_.begin(), members_.end(), [](const auto& member) {
+    return member->is_literal || member->has_ended_once;
+  });
 }
 
 void StaticResolver::Attempt(Member& member) {
@@ -142,25 +149,41 @@ void StaticResolver::Attempt(Member& member) {
 void StaticResolver::OnAttempt(Member& member, const EndpointAnswer& answer,
                                const ResolutionReport& report) {
   member.attempt.reset();
-  const std::weak_ptr<StaticResolver*> running = running_;  // the listener may stop or destroy us
+  member.has_ended_once = true;
   if (!answer.endpoints.empty()) {
     member.address = Choose(member.address, answer);
-    PublishIfChanged();
+  }
+  AskLater(member, report);
+  untold_.push_back(report);
+  if (!is_waiting_ || IsFirstSetWhole()) {
+    Tell();
+  }
+}
+
+void StaticResolver::AskLater(Member& member, const ResolutionReport& report) {
+  member.timer.expires_after(member.schedule.Next(report.ttl, report.elapsed));
+  member.timer.async_wait(
+      [running = std::weak_ptr(running_), &member](const boost::system::error_code& error) {
+        const auto self = running.lock();
+        if (!error && self) {
+          (*self)->Attempt(member);
+        }
+      });
+}
+
+// The set if it has changed, then the reports of the attempts behind it.
+void StaticResolver::Tell() {
+  is_waiting_ = false;
+  first_set_timer_.cancel();
+  const std::weak_ptr<StaticResolver*> running = running_;  // the listener may stop or destroy us
+  const std::vector<ResolutionReport> reports = std::exchange(untold_, {});
+  PublishIfChanged();
+  for (const ResolutionReport& report : reports) {
     if (running.expired()) {
       return;
     }
+    listener_.OnResolution(report);
   }
-  listener_.OnResolution(report);
-  if (running.expired()) {
-    return;
-  }
-  member.timer.expires_after(member.schedule.Next(report.ttl, report.elapsed));
-  member.timer.async_wait([running, &member](const boost::system::error_code& error) {
-    const auto self = running.lock();
-    if (!error && self) {
-      (*self)->Attempt(member);
-    }
-  });
 }
 
 void StaticResolver::PublishIfChanged() {

@@ -246,21 +246,19 @@ void Application::TakeReload(const ConfigReport& report) {
   for (const Fault& warning : report.warnings) spdlog::warn("reload: {}", ToText(warning));
   for (const Fault& fault : report.faults) spdlog::error("reload: {}", ToText(fault));
   stats.is_last_good = report.config.has_value();
-  if (report.config) {
-    if (const Result<void> loaded = secrets_.Load(*report.config, Clock::now()); !loaded) {
-      ++stats.invalid;
-      stats.is_last_good = false;
-      spdlog::error("reload: {}; the running configuration stays", loaded.error().message);
-      return;
-    }
-  }
   if (!report.config) {
     ++stats.invalid;
     spdlog::error("reload: {} errors; the running configuration stays", report.faults.size());
     return;
   }
-  stats.last_success = std::chrono::system_clock::now();
   const ReloadPlan plan = PlanReload(config_, *report.config);
+  if (const Result<void> loaded = secrets_.Load(plan.config, Clock::now()); !loaded) {
+    ++stats.invalid;
+    stats.is_last_good = false;
+    spdlog::error("reload: {}; the running configuration stays", loaded.error().message);
+    return;
+  }
+  stats.last_success = std::chrono::system_clock::now();
   if (plan.is_unchanged) {
     ++stats.unchanged;
     PushOptions();  // the files that it names may have
@@ -294,8 +292,7 @@ void Application::Apply(const Config& config) {
     updater_->SetRingOptions(ToRingOptions(config_.ring),
                              discovery_->NameFor(config_.ring.algorithm));
   }
-  if (config_.resolver != former.resolver || config_.dns != former.dns ||
-      config_.kubernetes != former.kubernetes) {
+  if (!FindsTheSame(config_, former)) {
     discovery_->Stop();
     auto discovery = NewDiscovery();
     discovery->TakeOverFrom(*discovery_);

@@ -51,6 +51,15 @@ std::string_view TypeOf(const decltype(Config::resolver)& resolver) {
 
 }  // namespace
 
+bool FindsTheSame(const Config& one, const Config& other) {
+  if (one.resolver != other.resolver || one.dns.servers != other.dns.servers) return false;
+  if (std::holds_alternative<Config::DnsResolver>(one.resolver)) {
+    return one.dns.srv == other.dns.srv;
+  }
+  return !std::holds_alternative<Config::KubernetesResolver>(one.resolver) ||
+         one.kubernetes == other.kubernetes;
+}
+
 Discovery::Discovery(boost::asio::io_context& control, const Config& config, ResolverStats& stats,
                      OnEndpointsHandler on_endpoints, OnAttemptHandler on_attempt)
     : use_collector_names_(UsesCollectorNames(config.ring.algorithm)),
@@ -87,6 +96,11 @@ void Discovery::MakeResolver(boost::asio::io_context& control, const Config& con
 }
 
 Discovery::~Discovery() { Stop(); }
+
+void Discovery::TakeOverFrom(const Discovery& former) {
+  known_ = former.known_;
+  if (dns_ && former.dns_) dns_->TakeOverFrom(*former.dns_);
+}
 
 void Discovery::Start() {
   if (dns_) dns_->Start();
@@ -159,17 +173,23 @@ void Discovery::OnResolution(const resolver::ResolutionReport& report) {
                             .detail = report.detail});
   if (stats_.recent.size() > ResolverStats::kRecentMax) stats_.recent.pop_back();
   if (report.outcome == resolver::Outcome::kSuccess) stats_.last_success = Clock::now();
-  // Once per change of outcome, so that an outage of hours is two lines.
-  if (report.outcome != last_logged_ && log_limiter_.Allow(Clock::now())) {
-    if (report.outcome == resolver::Outcome::kSuccess) {
-      spdlog::info("resolver: {} resolves again, {} records", report.hostname, report.records);
-    } else {
-      spdlog::warn("resolver: {}: {} ({}); the last good list stays", report.hostname,
-                   resolver::OutcomeName(report.outcome), report.detail);
-    }
-    last_logged_ = report.outcome;
-  }
+  LogIfNew(report);
   if (on_attempt_) on_attempt_(report);
+}
+
+// Once per change of a name's outcome, so that an outage of hours is two lines.
+void Discovery::LogIfNew(const resolver::ResolutionReport& report) {
+  const auto logged = failing_.find(report.hostname);
+  const auto before = logged == failing_.end() ? resolver::Outcome::kSuccess : logged->second;
+  if (report.outcome == before || !log_limiter_.Allow(Clock::now())) return;
+  if (report.outcome == resolver::Outcome::kSuccess) {
+    spdlog::info("resolver: {} resolves again, {} records", report.hostname, report.records);
+    failing_.erase(logged);
+  } else {
+    spdlog::warn("resolver: {}: {} ({}); the last good list stays", report.hostname,
+                 resolver::OutcomeName(report.outcome), report.detail);
+    failing_[report.hostname] = report.outcome;
+  }
 }
 
 }  // namespace router

@@ -7,7 +7,9 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "resolver/dns_resolver.h"
@@ -23,6 +25,10 @@
 
 namespace router {
 
+// True when a discovery of the one would ask the same questions as one of the other. Of
+// `spanring.dns` and `spanring.kubernetes` counts what the resolver uses.
+bool FindsTheSame(const Config& one, const Config& other);
+
 class Discovery final : private resolver::Listener {
  public:
   using OnEndpointsHandler = std::function<void(std::vector<BackendEndpoint>)>;
@@ -34,10 +40,11 @@ class Discovery final : private resolver::Listener {
             OnEndpointsHandler on_endpoints, OnAttemptHandler on_attempt = nullptr);
   ~Discovery() override;
 
-  // Before Start(), in the place of a discovery of another configuration: what that one knew is
-  // known until this one has answers of its own. A name that both lists have keeps its address
-  // meanwhile.
-  void TakeOverFrom(const Discovery& former) { known_ = former.known_; }
+  // Before Start(), in the place of a discovery of another configuration, which was stopped: what
+  // that one knew is known until this one has answers of its own. A name that both lists have keeps
+  // its address meanwhile; of the same DNS name members leave as slowly as before
+  // (DnsResolver::TakeOverFrom).
+  void TakeOverFrom(const Discovery& former);
   void Start();
   void Stop();
 
@@ -49,6 +56,7 @@ class Discovery final : private resolver::Listener {
   void OnEndpoints(const resolver::EndpointSet& endpoints) override;
   void OnResolution(const resolver::ResolutionReport& report) override;
 
+  void LogIfNew(const resolver::ResolutionReport& report);
   // Of the three below, the one that the configuration names.
   void MakeResolver(boost::asio::io_context& control, const Config& config);
   std::string ServerName(const resolver::Endpoint& endpoint) const;
@@ -63,7 +71,8 @@ class Discovery final : private resolver::Listener {
   std::vector<resolver::StaticHost> hosts_;  // of a static list
   bool are_names_hosts_ = false;             // a name is "host:port", of Kubernetes
   LogLimiter log_limiter_;
-  resolver::Outcome last_logged_ = resolver::Outcome::kSuccess;
+  // By hostname, what was logged last; only of those that fail.
+  std::map<std::string, resolver::Outcome> failing_;
   std::unique_ptr<resolver::DnsResolver> dns_;
   std::unique_ptr<resolver::StaticResolver> static_;
   std::unique_ptr<resolver::KubernetesResolver> kubernetes_;

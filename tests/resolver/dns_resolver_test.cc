@@ -68,6 +68,34 @@ TEST_F(DnsResolverTest, JoinsBothFamiliesAndFoldsMappedAddresses) {
   EXPECT_THAT(Names(recorder_.sets[0]), ElementsAre("10.0.0.1:4317", "[fd00::1]:4317"));
 }
 
+// Scenario: one of five members is missing in the last answer of one resolver; it and one more in
+// the first answer of its successor.
+// Guarantees: FM-24: two answers in a row for the one, which leaves, and one for the other.
+TEST_F(DnsResolverTest, TakesOverWhoIsMissing) {
+  std::vector<std::string> addresses = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"};
+  server_.Set("backends.test", Addresses(addresses));
+  auto former = std::make_unique<DnsResolver>(control_, Options(), recorder_);
+  former->Start();
+  RunUntilReports(1);
+  addresses.pop_back();
+  server_.Set("backends.test", Addresses(addresses));
+  RunUntilReports(2);
+  former->Stop();
+  addresses.pop_back();
+  server_.Set("backends.test", Addresses(addresses));
+  ASSERT_EQ(recorder_.sets.size(), 1U);
+  DnsOptions options = Options();
+  options.timeout *= 2;
+  DnsResolver next(control_, options, recorder_);
+  next.TakeOverFrom(*former);
+  former.reset();
+  next.Start();
+  RunUntilReports(3);
+  ASSERT_EQ(recorder_.sets.size(), 2U);
+  EXPECT_THAT(Names(recorder_.sets[1]),
+              ElementsAre("10.0.0.1:4317", "10.0.0.2:4317", "10.0.0.3:4317", "10.0.0.4:4317"));
+}
+
 // Scenario: the set stays as it is over several refreshes.
 // Guarantees: one OnEndpoints, an OnResolution for every attempt.
 TEST_F(DnsResolverTest, ReportsASetOnceAndEveryAttempt) {

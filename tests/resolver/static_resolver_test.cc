@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -61,13 +62,67 @@ TEST_F(StaticResolverTest, ResolvesNamesAndPrefersIpv4) {
   StaticResolver resolver(control_, Hosts({"10.9.9.9:1", "a.test:2", "b.test"}), Options(),
                           recorder_);
   resolver.Start();
-  RunUntil("all members",
-           [&] { return !recorder_.sets.empty() && recorder_.sets.back().size() == 3; });
-  EXPECT_THAT(Where(recorder_.sets.front()), ElementsAre("10.9.9.9:1=10.9.9.9:1"));
-  EXPECT_THAT(
-      Where(recorder_.sets.back()),
+  RunUntil("a set", [&] { return !recorder_.sets.empty(); });
+  ASSERT_THAT(
+      Where(recorder_.sets.front()),
       ElementsAre("10.9.9.9:1=10.9.9.9:1", "a.test:2=10.0.0.1:2", "b.test:4317=[fd00::2]:4317"));
-  EXPECT_EQ(recorder_.sets.back()[2].collector_name, "b.test");
+  EXPECT_EQ(recorder_.sets.front()[2].collector_name, "b.test");
+}
+
+// Scenario: an address, a name that resolves at once, one that does so later, one that does not
+// exist.
+// Guarantees: the first set has all that there is; the reports come behind it, each once.
+TEST_F(StaticResolverTest, FirstSetWaitsForEveryName) {
+  server_.Set("a.test", Addresses({"10.0.0.1"}));
+  dnstest::Script late = Addresses({"10.0.0.2"});
+  late.delay = std::chrono::milliseconds(200);
+  server_.Set("late.test", late);
+  DnsOptions options = Options();
+  options.interval = std::chrono::seconds(60);
+  StaticResolver resolver(control_, Hosts({"10.9.9.9:1", "a.test", "late.test", "nx.test"}),
+                          options, recorder_);
+  std::size_t sets_at_first_report = 0;
+  recorder_.on_resolution = [&] {
+    if (recorder_.reports.size() == 1) sets_at_first_report = recorder_.sets.size();
+  };
+  resolver.Start();
+  RunUntilReports(4);
+  EXPECT_EQ(recorder_.reports.size(), 4U);
+  EXPECT_EQ(sets_at_first_report, 1U);
+  ASSERT_EQ(recorder_.sets.size(), 1U);
+  EXPECT_THAT(Names(recorder_.sets[0]), ElementsAre("10.9.9.9:1", "a.test:4317", "late.test:4317"));
+}
+
+// Scenario: one name whose server answers only after the wait for the first set is over.
+// Guarantees: the others are the first set when kFirstSetWait has passed and not before; the slow
+// one joins with its answer.
+TEST_F(StaticResolverTest, FirstSetWaitsForASlowNameOnlySoLong) {
+  server_.Set("a.test", Addresses({"10.0.0.1"}));
+  dnstest::Script slow = Addresses({"10.0.0.2"});
+  slow.delay = StaticResolver::kFirstSetWait + std::chrono::milliseconds(1000);
+  server_.Set("slow.test", slow);
+  StaticResolver resolver(control_, Hosts({"a.test", "slow.test"}), Options(), recorder_);
+  const auto start = std::chrono::steady_clock::now();
+  resolver.Start();
+  RunUntil("the first set", [&] { return !recorder_.sets.empty(); });
+  EXPECT_GE(std::chrono::steady_clock::now() - start, StaticResolver::kFirstSetWait);
+  EXPECT_THAT(Names(recorder_.sets[0]), ElementsAre("a.test:4317"));
+  RunUntil("the slow name", [&] { return recorder_.sets.size() == 2; });
+  EXPECT_THAT(Names(recorder_.sets[1]), ElementsAre("a.test:4317", "slow.test:4317"));
+}
+
+// Scenario: the listener stops the resolver in the first OnEndpoints, with reports waiting.
+// Guarantees: no report; the loop runs dry.
+TEST_F(StaticResolverTest, CanBeStoppedFromTheFirstSet) {
+  server_.Set("a.test", Addresses({"10.0.0.1"}));
+  StaticResolver resolver(control_, Hosts({"10.9.9.9:1", "a.test"}), Options(), recorder_);
+  recorder_.on_endpoints = [&] { resolver.Stop(); };
+  resolver.Start();
+  RunUntil("a set", [&] { return !recorder_.sets.empty(); });
+  control_.restart();
+  control_.run_for(std::chrono::seconds(5));
+  EXPECT_TRUE(control_.stopped());
+  EXPECT_TRUE(recorder_.reports.empty());
 }
 
 // Scenario: a name moves to another address.
