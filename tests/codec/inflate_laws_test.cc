@@ -178,13 +178,17 @@ TEST_P(InflateLawsTest, RefusesBombQuickly) {
       const bool is_ratio = limit > std::max(Inflater::kRatioFreeBytes, 200 * bomb.size());
       MemoryBudget tight(limit + kScratchMax);
       MemoryAccount account(tight);
-      Body body(account);
-      const double start = CpuSeconds();
-      const auto error = codec_.Inflate(GetParam().compression, bomb, {limit}, body);
-      const double seconds = CpuSeconds() - start;
-      EXPECT_EQ(error, is_ratio ? InflateError::kRatio : InflateError::kTooLarge) << bomb.size();
+      // The least of three: who shares the processor's caches makes it slower, nobody faster.
+      double seconds = 1e9;
+      for (int round = 0; round < 3 && seconds > 0.15 * kCpuScale; ++round) {
+        Body body(account);
+        const double start = CpuSeconds();
+        const auto error = codec_.Inflate(GetParam().compression, bomb, {limit}, body);
+        seconds = std::min(seconds, CpuSeconds() - start);
+        EXPECT_EQ(error, is_ratio ? InflateError::kRatio : InflateError::kTooLarge) << bomb.size();
+        EXPECT_EQ(account.charged(), 0u);
+      }
       EXPECT_LE(seconds, 0.15 * kCpuScale);
-      EXPECT_EQ(account.charged(), 0u);
     }
   }
 }
