@@ -8,11 +8,14 @@
 namespace router {
 namespace {
 
-constexpr std::size_t kFastGrowth = 8;
-
-// While growing copies: few copies for the usual request.
-std::size_t GrowthFrom(std::size_t capacity) {
-  if (capacity < 512 * 1024) return kFastGrowth * capacity;
+// While growing copies: few copies for the usual request. A few sizes, so that buffers are used
+// again, and never more than eight times what has come.
+std::size_t RoomFor(std::size_t needed, std::size_t capacity) {
+  constexpr std::size_t kFirstStep = Body::kArrivalBytes / 8;
+  if (needed <= kFirstStep / 8) return 8 * needed;
+  if (needed <= kFirstStep) return kFirstStep;
+  if (needed <= 8 * kFirstStep) return 8 * kFirstStep;
+  if (needed <= 64 * kFirstStep) return 64 * kFirstStep;
   return capacity < 1024 * 1024 ? 4 * capacity : 2 * capacity;
 }
 
@@ -48,8 +51,7 @@ bool Body::AppendArrived(std::span<const std::uint8_t> bytes, std::size_t size_m
   assert(size_ + bytes.size() <= size_max);
   const std::size_t needed = size_ + bytes.size();
   if (needed > capacity_) {
-    const std::size_t first = std::min(kArrivalBytes, kFastGrowth * needed);
-    const std::size_t wanted = std::min(size_max, std::max({needed, first, GrowthFrom(capacity_)}));
+    const std::size_t wanted = std::min(size_max, std::max(needed, RoomFor(needed, capacity_)));
     if (!Reserve(wanted) && !Reserve(needed)) return false;
   }
   return Append(bytes);
