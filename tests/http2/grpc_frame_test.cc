@@ -110,9 +110,9 @@ TEST_F(GrpcMessageReaderTest, TooLargeIsRefusedFromThePrefixWithoutMemoryGs02) {
 }
 
 // Scenario: 1 MiB is announced, and arrives in pieces of 16 KiB.
-// Guarantees: memory follows what has arrived: none for the claim, at most eight times what came, and
-// at the end exactly the size of the message. A thousand streams with a prefix each would otherwise
-// fill the budget and shut everyone out.
+// Guarantees: memory follows what has arrived: none for the claim, at most eight times what came,
+// and at the end exactly the size of the message. A thousand streams with a prefix each would
+// otherwise fill the budget and shut everyone out.
 TEST_F(GrpcMessageReaderTest, MemoryFollowsWhatArrived) {
   ASSERT_EQ(reader_.Feed(Bytes(Prefix(kMax))), Status::kOk);
   EXPECT_EQ(account_.charged(), 0U) << "of a claim";
