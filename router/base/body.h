@@ -33,8 +33,8 @@ class Body {
   [[nodiscard]] bool Reserve(std::size_t capacity);
   // Appends a copy; grows by doubling, never beyond what is asked or twice the present capacity.
   [[nodiscard]] bool Append(std::span<const std::uint8_t> bytes);
-  // The same for what arrives in pieces: takes up to eight times what came, at most kArrivalBytes
-  // at first, and never more than `size_max`. REQUIRES: size() + bytes.size() <= size_max.
+  // The same for what arrives in pieces: takes ahead at most eight times what came, in few sizes
+  // (kArrivalBytes is one), never beyond `size_max`. REQUIRES: size() + bytes.size() <= size_max.
   [[nodiscard]] bool AppendArrived(std::span<const std::uint8_t> bytes, std::size_t size_max);
   // Declares `size` bytes valid, for writers into data(). REQUIRES: size <= capacity().
   void SetSize(std::size_t size);
