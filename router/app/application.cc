@@ -331,9 +331,11 @@ void Application::TrimWhenIdle() {
   idle_beats_ = received == received_last_beat_ ? idle_beats_ + 1 : 0;
   received_last_beat_ = received;
   if (idle_beats_ == kTrimAfterBeats) {
+    ReleaseFreedMemory();
     for (const auto& worker : workers_) worker->DropBuffers();
   } else if (idle_beats_ == kTrimAfterBeats + 1) {
     TrimMemory();
+    KeepFreedMemory();
   }
 }
 

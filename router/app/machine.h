@@ -4,16 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 
 namespace router {
 
-// CPUs this process may keep busy: its affinity, cut to the cgroup's quota (rounded up). At
+// CPUs this process may keep busy: its affinity, cut to the quota of its cgroups (rounded up). At
 // least 1.
 std::uint32_t AvailableCpus();
 
-// 40 % of the cgroup's memory limit, else of RAM; at most 2 GiB.
+// 40 % of the memory limit of its cgroups, else of RAM; at most 2 GiB.
 std::size_t DefaultMemoryLimit();
 
 // Raises the soft limit of file descriptors to the hard one and returns it.
@@ -23,13 +22,13 @@ std::size_t RaiseFileLimit();
 std::string HostName();
 
 // Tells glibc to keep freed memory up to 2 MiB apiece instead of giving it back and faulting it in
-// again. Call it first thing in main. TrimMemory() gives it back; call it now and then when there
-// is nothing to do.
+// again. Call it first thing in main.
 void KeepFreedMemory();
-void TrimMemory();
 
-// The parsers, apart for tests. `text` is the content of cgroup v2's cpu.max ("max 100000" or
-// "150000 100000").
-std::optional<double> ParseCpuMax(const std::string& text);
+// For when there is nothing to do: ReleaseFreedMemory() undoes KeepFreedMemory(), so that a thread
+// that frees something large gives back the unused end of its memory, which glibc lets no other
+// thread do. TrimMemory() gives back what is free between used pieces, of all threads.
+void ReleaseFreedMemory();
+void TrimMemory();
 
 }  // namespace router

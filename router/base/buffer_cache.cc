@@ -70,6 +70,7 @@ void BufferCache::Drop() {
   }
   mapped_.clear();
   held_bytes_ = held_mapped_bytes_ = 0;
+  Buffer last(kBytesMax);  // whose end lets malloc give back, even where nothing was held
 }
 
 void BufferCache::Grow(Buffer& buffer, std::size_t used, std::size_t bytes) {

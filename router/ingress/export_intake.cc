@@ -61,8 +61,8 @@ bool ExportIntake::Begin(std::optional<milliseconds> timeout) {
 
 // What is waited for takes memory too.
 bool ExportIntake::Enter() {
-  is_entered_ = context_.forwarder.admission().TryEnter(budget_);
-  if (is_entered_) return true;
+  entered_ = context_.forwarder.admission().TryEnter(budget_);
+  if (entered_.has_value()) return true;
   EndEarly(
       context_.forwarder.Refuse(RefuseReason::kOverload, "more arrives than can be taken in time"));
   return false;
@@ -219,7 +219,9 @@ void ExportIntake::OnVerdict(const Verdict& verdict) {
 }
 
 void ExportIntake::LeaveAdmission(bool is_whole) {
-  if (std::exchange(is_entered_, false)) context_.forwarder.admission().Leave(is_whole);
+  if (const auto ticket = std::exchange(entered_, std::nullopt)) {
+    context_.forwarder.admission().Leave(*ticket, is_whole);
+  }
 }
 
 void ExportIntake::EndEarly(const Verdict& verdict) {

@@ -127,7 +127,7 @@ class ExportIntake final : private ExportSink, private AuthSink, private Upload 
   const BodyLimit limit_;
   std::size_t expected_bytes_;
   State state_ = State::kNew;
-  bool is_entered_ = false;      // admission waits for the rest of it
+  std::optional<Admission::Ticket> entered_;  // admission waits for the rest of it
   bool is_counted_ = false;      // the ledger holds it as in flight on our account, not on a call's
   bool is_asking_ = false;       // who the client is
   std::optional<BodyForm> end_;  // the body became whole meanwhile

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <utility>
+#include <vector>
 
 namespace router::test {
 namespace {
@@ -38,20 +40,29 @@ class AdmissionTest : public testing::Test {
   }
   // A request comes and is there as a whole.
   void Serve() {
-    ASSERT_TRUE(admission_.TryEnter(std::chrono::seconds(10)));
-    admission_.Leave(true);
+    const auto ticket = admission_.TryEnter(std::chrono::seconds(10));
+    ASSERT_TRUE(ticket.has_value());
+    admission_.Leave(*ticket, true);
   }
   // How many enter until one is refused, at most `most`.
   int EnterUntilRefused(Duration time, int most) {
     for (int i = 0; i < most; ++i) {
-      if (!admission_.TryEnter(time)) return i;
+      const auto ticket = admission_.TryEnter(time);
+      if (!ticket) return i;
+      entered_.push_back(*ticket);
     }
     return most;
+  }
+  void LeaveAll() {
+    for (const Admission::Ticket ticket : std::exchange(entered_, {})) {
+      admission_.Leave(ticket, false);
+    }
   }
 
   WorkerLoop loop_;
   MemoryBudget budget_{1000};
   Admission admission_{loop_, budget_};
+  std::vector<Admission::Ticket> entered_;
 };
 
 // Scenario: 10,000 requests enter a worker that sleeps most of the time and none is whole yet.
@@ -75,10 +86,36 @@ TEST_F(AdmissionTest, ABusyWorkerTakesWhatItCanInTime) {
   const int long_lived = short_lived + EnterUntilRefused(std::chrono::seconds(10), 10'000);
   EXPECT_GE(long_lived, short_lived);
   EXPECT_LE(long_lived, 560) << "for 500 ms";
-  for (int i = 0; i < long_lived; ++i) admission_.Leave(false);
+  LeaveAll();
   EXPECT_TRUE(admission_.TryEnter(milliseconds(400))) << "the queue is gone";
   BeIdle(milliseconds(250));
   EXPECT_EQ(EnterUntilRefused(milliseconds(400), 1000), 1000);
+}
+
+// Scenario: 5000 requests begin and their clients send nothing more, while the worker is busy with
+// those of others; at the end the clients give up.
+// Guarantees: for kCountedMax at most they look like a queue and others are refused; then others
+// enter, and what the slow ones' end takes back is only what was counted.
+TEST_F(AdmissionTest, WhoWaitsForItsClientIsNoQueue) {
+  ASSERT_EQ(EnterUntilRefused(std::chrono::seconds(10), 5000), 5000);
+  int served = 0;
+  int refused = 0;
+  const auto serve_or_not = [&] {
+    const auto ticket = admission_.TryEnter(std::chrono::seconds(10));
+    ++(ticket ? served : refused);
+    if (ticket) admission_.Leave(*ticket, true);
+  };
+  BeBusy(milliseconds(600), serve_or_not);
+  EXPECT_GT(refused, 0);
+  BeBusy(Admission::kCountedMax, serve_or_not);
+  served = refused = 0;
+  BeBusy(milliseconds(200), serve_or_not);
+  EXPECT_GT(served, 20);
+  EXPECT_EQ(refused, 0);
+  LeaveAll();
+  EXPECT_GE(EnterUntilRefused(std::chrono::seconds(10), 10'000),
+            static_cast<int>(Admission::kWaitingFree));
+  EXPECT_LT(entered_.size(), 10'000U) << "a queue is counted as before";
 }
 
 // Scenario: three quarters of the memory budget are used, then one byte more.
