@@ -1,12 +1,7 @@
 #include "router/backend/backend.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
 #include <utility>
 
 #include "router/backend/answer.h"
@@ -19,43 +14,9 @@ namespace {
 
 constexpr std::string_view kExportPath =
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-constexpr milliseconds kBackoffFirst{50};
-constexpr double kBackoffFactor = 1.6;
-constexpr milliseconds kBackoffMax{1000};  // from one attempt to the next (rules FM-02, FM-26)
-// A connection that lived this long ends a row of failures.
-constexpr std::chrono::seconds kStableAfter{1};
-constexpr std::uint32_t kUnansweredMax = 2;
-// A probe only proves that the peer speaks HTTP/2; while no call is answered, it is tried less and
-// less often.
-constexpr milliseconds kSilentProbeFirst{1000};
-constexpr std::uint32_t kSilentProbeDoublings = 3;
 constexpr milliseconds kHoldMax{30000};
 // After a merged message was refused: until the cause has likely gone.
 constexpr milliseconds kMergePause{10000};
-constexpr unsigned kUserTimeoutMs = 2000;  // unacknowledged bytes this old: the path is dead
-
-constexpr milliseconds kLocalRetry{250};
-
-// What is missing on our side, and what to do about it; null: the error is none of ours.
-const char* LocalCause(int error) {
-  switch (error) {
-    case EMFILE:
-      return "no file descriptor is left: raise the limit of open files (LimitNOFILE, ulimit -n)";
-    case ENFILE:
-      return "the system's table of open files is full: raise fs.file-max";
-    case ENOBUFS:
-    case ENOMEM:
-      return "the system has no memory for a socket";
-    case EADDRNOTAVAIL:
-      return "no local port is free towards it (widen net.ipv4.ip_local_port_range), or there is "
-             "no local address of its family";
-    default:
-      return nullptr;
-  }
-}
-
-// After GOAWAY the new connection is opened at once, but not in a tight loop.
-constexpr milliseconds kReplaceIntervalMin{20};
 
 }  // namespace
 
@@ -65,11 +26,12 @@ Backend::Backend(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOp
       codec_(codec),
       options_(std::move(options)),
       endpoint_(std::move(endpoint)),
-      observer_(observer),
       metrics_(std::make_shared<BackendMetrics>()),
-      jitter_(std::random_device{}()) {
+      link_(loop, endpoint_, *metrics_, options_, observer, *this) {
   MakeFields();
 }
+
+Backend::~Backend() = default;
 
 // What options_ says is copied by nghttp2: a request may wait in its queue longer than options_
 // lives.
@@ -92,236 +54,10 @@ const std::string& Backend::Authority() const {
 }
 
 void Backend::SetOptions(std::shared_ptr<const BackendOptions> options) {
-  const bool is_other_kind = (options_->tls == nullptr) != (options->tls == nullptr);
   options_ = std::move(options);
   MakeFields();
-  if (is_other_kind) ReplaceOtherKind();
+  link_.SetOptions(options_);
   MarkDirty();
-}
-
-// One that is not ready yet must not become so: nothing may be sent to it.
-void Backend::ReplaceOtherKind() {
-  if (state() == BackendState::kReady) {
-    OnConnectionDraining();
-    return;
-  }
-  const bool is_connecting = state() == BackendState::kConnecting || state() == BackendState::kDown;
-  if (connection_ == nullptr || !is_connecting) return;
-  const auto old = std::move(connection_);
-  connection_.reset();
-  old->Abandon();
-  old->Close("TLS was switched on or off");
-  Connect();
-}
-
-Backend::~Backend() {
-  if (connection_) {
-    connection_->Abandon();
-    connection_->Close("shut down");
-  }
-}
-
-void Backend::TransitionTo(BackendState state) {
-  const BackendState from = this->state();
-  if (from == state) return;
-  assert(from != BackendState::kGone);
-  assert(from != BackendState::kDraining || state == BackendState::kGone);
-  metrics_->state.store(state, std::memory_order_relaxed);
-}
-
-void Backend::Report(bool is_ready) {
-  if (last_report_ == is_ready) return;
-  last_report_ = is_ready;
-  observer_.OnBackendState(endpoint_.name, is_ready);
-}
-
-// ---- connecting --------------------------------------------------------------------------------
-
-void Backend::Start() { Connect(); }
-
-void Backend::Connect() {
-  connect_began_ = loop().Now();
-  auto socket = std::make_shared<boost::asio::ip::tcp::socket>(loop().io());
-  boost::system::error_code error;
-  socket->open(endpoint_.address.protocol(), error);
-  if (error && LocalCause(error.value()) != nullptr) {
-    OnLocalFailure(error.value());
-    return;
-  }
-  connecting_ = socket;
-  ::setsockopt(socket->native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs,
-               sizeof kUserTimeoutMs);
-  loop().SetTimer(connect_timer_, loop().Now() + options_->connect_timeout);
-  socket->async_connect(endpoint_.address,
-                        [weak = weak_from_this(), socket](const boost::system::error_code& result) {
-                          const auto self = weak.lock();
-                          if (self && self->connecting_ == socket) self->OnConnected(result);
-                        });
-}
-
-void Backend::OnConnected(const boost::system::error_code& error) {
-  const auto socket = std::move(connecting_);
-  connecting_.reset();
-  if (error && LocalCause(error.value()) != nullptr) {
-    OnLocalFailure(error.value());
-    return;
-  }
-  if (error) {
-    OnConnectFailed(error.message());
-    return;
-  }
-  connection_ = ClientConnection::Start(
-      loop(), Transport(std::move(*socket), options_->tls, endpoint_.server_name), *this);
-}
-
-void Backend::OnConnectTimeout() {
-  if (connecting_) {
-    boost::system::error_code ignored;
-    connecting_->close(ignored);
-    connecting_.reset();
-  }
-  if (connection_) {
-    connection_->Abandon();
-    connection_->Close("connect timed out");
-    connection_.reset();
-  }
-  OnConnectFailed("no HTTP/2 connection within " +
-                  std::to_string(options_->connect_timeout.count()) + " ms");
-}
-
-void Backend::OnConnectFailed(std::string_view reason) {
-  connect_timer_.Cancel();
-  metrics_->connect_failures.Add();
-  double delay_ms = static_cast<double>(kBackoffFirst.count());
-  const auto delay_max_ms = static_cast<double>(kBackoffMax.count());
-  for (std::uint32_t i = 0; i < failures_ && delay_ms < delay_max_ms; ++i)
-    delay_ms *= kBackoffFactor;
-  ++failures_;
-  delay_ms = std::min(delay_ms, delay_max_ms);
-  delay_ms *= std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
-  // The time that it took to fail counts, or a peer that drops SYNs would be asked half as often.
-  const Duration delay = milliseconds(static_cast<std::int64_t>(delay_ms));
-  GoDown(reason, std::max<Duration>(delay - (loop().Now() - connect_began_), kBackoffFirst));
-}
-
-void Backend::OnLocalFailure(int error) {
-  // Ports come free again; an address family that this host lacks does not come.
-  if (error == EADDRNOTAVAIL && endpoint_.address.address().is_v6() &&
-      !last_report_.value_or(false)) {
-    OnConnectFailed(LocalCause(error));
-    return;
-  }
-  connect_timer_.Cancel();
-  metrics_->local_connect_failures.Add();
-  if (const auto left_out = local_log_.Allow(loop().Now())) {
-    spdlog::warn("cannot connect to backend {}, which is not its fault: {}{}", endpoint_.name,
-                 LocalCause(error), *left_out);
-  }
-  const double factor = std::uniform_real_distribution<double>(0.8, 1.2)(jitter_);
-  loop().SetTimer(reconnect_timer_,
-                  loop().Now() + milliseconds(static_cast<std::int64_t>(
-                                     static_cast<double>(kLocalRetry.count()) * factor)));
-}
-
-void Backend::GoDown(std::string_view reason, Duration probe_after) {
-  last_error_ = reason;
-  if (state() != BackendState::kDown) {
-    if (const auto left_out = state_log_.Allow(loop().Now()))
-      spdlog::warn("backend {} is down: {}{}", endpoint_.name, reason, *left_out);
-  }
-  TransitionTo(BackendState::kDown);
-  FailWaiting("backend " + endpoint_.name + " is down: " + last_error_);
-  loop().SetTimer(reconnect_timer_, loop().Now() + probe_after);
-  Report(false);
-}
-
-// A message on `connection` was given up; true: that was counted. What is still on the wire may be
-// answered yet; nothing new is sent until a probe succeeds.
-bool Backend::OnUnanswered(const ClientConnection* connection) {
-  // While this worker cannot keep up, it is its own ear that is slow.
-  const Duration silence = in_flight_ > 0 ? loop().Now() - silent_since_ : silent_before_;
-  const bool is_silence = silence >= options_->silence_min && !loop().is_saturated();
-  const bool is_current = state() == BackendState::kReady && connection == connection_.get();
-  if (!is_silence || !is_current) return false;
-  if (++unanswered_ < kUnansweredMax || !observer_.MayTakeDown()) return true;
-  unanswered_ = 0;
-  const auto old = std::move(connection_);
-  connection_.reset();
-  old->Abandon();
-  const auto probe_after =
-      kSilentProbeFirst * (1 << std::min(silent_downs_, kSilentProbeDoublings));
-  ++silent_downs_;
-  GoDown("it answers nothing", probe_after);
-  return true;
-}
-
-void Backend::OnConnectionReady() {
-  if (state() == BackendState::kDraining) return;  // retired while connecting
-  connect_timer_.Cancel();
-  connected_at_ = loop().Now();
-  silent_since_ = connected_at_;
-  silent_before_ = {};
-  metrics_->connects.Add();
-  if (state() == BackendState::kDown && state_log_.Allow(connected_at_))
-    spdlog::info("backend {} is back", endpoint_.name);
-  TransitionTo(BackendState::kReady);
-  Report(true);
-  MarkDirty();
-}
-
-// GOAWAY: the old connection finishes what it has, a new one takes what comes.
-void Backend::OnConnectionDraining() {
-  if (state() == BackendState::kDraining) return;
-  const auto old = std::move(connection_);
-  connection_.reset();
-  old->Abandon();
-  const Duration age = loop().Now() - connected_at_;
-  failures_ = 0;
-  Replace(age < kReplaceIntervalMin ? Duration(kReplaceIntervalMin) : Duration::zero());
-}
-
-void Backend::OnConnectionClosed(std::string_view reason) {
-  const TlsFault fault = connection_ == nullptr ? TlsFault::kNone : connection_->tls_fault();
-  if (fault != TlsFault::kNone) metrics_->tls_faults[static_cast<std::size_t>(fault)].Add();
-  connection_.reset();
-  if (state() == BackendState::kDraining) {
-    TransitionTo(BackendState::kGone);
-    return;
-  }
-  if (state() != BackendState::kReady) {
-    OnConnectFailed(reason);  // died before its SETTINGS came
-    return;
-  }
-  if (loop().Now() - connected_at_ < kStableAfter) {
-    OnConnectFailed(reason);
-    return;
-  }
-  failures_ = 0;
-  Replace(Duration::zero());
-}
-
-void Backend::Replace(Duration delay) {
-  connect_timer_.Cancel();
-  TransitionTo(BackendState::kConnecting);
-  if (delay == Duration::zero()) {
-    Connect();
-  } else {
-    loop().SetTimer(reconnect_timer_, loop().Now() + delay);
-  }
-}
-
-void Backend::Retire() {
-  if (state() == BackendState::kDraining || state() == BackendState::kGone) return;
-  TransitionTo(BackendState::kDraining);
-  connect_timer_.Cancel();
-  reconnect_timer_.Cancel();
-  connecting_.reset();
-  FailWaiting("backend " + endpoint_.name + " was removed");
-  if (connection_) {
-    connection_->ShutDown();
-  } else {
-    TransitionTo(BackendState::kGone);
-  }
 }
 
 // ---- sending -----------------------------------------------------------------------------------
@@ -356,8 +92,8 @@ void Backend::Send(Attempt& attempt) {
 
 bool Backend::EndIfUnusable(Attempt& attempt) {
   if (is_usable()) return false;
-  EndLater(attempt,
-           "backend " + endpoint_.name + (is_down() ? " is down: " + last_error_ : " was removed"));
+  EndLater(attempt, "backend " + endpoint_.name +
+                        (is_down() ? " is down: " + link_.last_error() : " was removed"));
   return true;
 }
 
@@ -376,8 +112,8 @@ void Backend::SendWaiting() {
     return true;
   });
   const bool may_merge = loop().Now() >= merge_again_at_;
-  while (!waiting_.empty() && loop().Now() >= held_until_ && in_flight_ < options_->in_flight_max &&
-         connection_ && connection_->CanSend()) {
+  while (!waiting_.empty() && loop().Now() >= held_until_ &&
+         link_.calls_on_wire() < options_->in_flight_max && link_.CanSend()) {
     if (!SendFirst(CountMergeable(waiting_, may_merge ? options_->merged_bytes_max : 0))) return;
   }
 }
@@ -404,25 +140,24 @@ bool Backend::SendFirst(std::size_t count) {
   if (compression != Compression::kNone) {
     fields_.push_back(StaticField("grpc-encoding", NameOf(compression)));
   }
-  message.call = connection_->Send(fields_, *std::move(ranges), message);
+  ClientConnection& connection = link_.connection();
+  message.call = connection.Send(fields_, *std::move(ranges), message);
   fields_.resize(fixed);
   if (message.call == nullptr) {
     Recycle(message);
     return false;
   }
   message.attempts_sent = message.attempts.size();
-  message.connection = connection_.get();
+  message.connection = &connection;
   for (Attempt* attempt : message.attempts) attempt->message_ = &message;
   waiting_.erase(waiting_.begin(),
                  waiting_.begin() + static_cast<std::ptrdiff_t>(message.attempts_sent));
   metrics_->waiting.Subtract(message.attempts_sent);
-  if (in_flight_ == 0) silent_since_ = loop().Now() - silent_before_;
-  ++in_flight_;
   attempts_on_wire_ += static_cast<std::uint32_t>(message.attempts_sent);
   metrics_->in_flight.Add();
   metrics_->messages.Add();
   metrics_->bytes_sent.Add(bytes);
-  if (connection_->calls_started() >= options_->calls_per_connection_max) OnConnectionDraining();
+  link_.OnCallSent();
   return true;
 }
 
@@ -452,16 +187,10 @@ void Backend::Recycle(Message& message) {
 }
 
 void Backend::LeaveWire(const Message& message, bool is_answered) {
-  if (is_answered) {
-    silent_since_ = loop().Now();
-    unanswered_ = 0;
-    silent_downs_ = 0;
-  }
   for (Attempt* attempt : message.attempts) attempt->message_ = nullptr;
   attempts_on_wire_ -= static_cast<std::uint32_t>(message.attempts.size());
-  --in_flight_;
   metrics_->in_flight.Subtract();
-  if (in_flight_ == 0) silent_before_ = loop().Now() - silent_since_;
+  link_.OnCallEnded(is_answered);
 }
 
 // Out of its hands.
@@ -486,7 +215,7 @@ void Backend::Cancel(Attempt& attempt, AttemptOutcome why) {
       LeaveWire(*message, false);
     }
     if (why == AttemptOutcome::kTimeout && !message->is_counted_unanswered) {
-      message->is_counted_unanswered = OnUnanswered(connection);
+      message->is_counted_unanswered = link_.OnCallUnanswered(connection);
     }
     if (is_over) Recycle(*message);
     MarkDirty();
@@ -511,7 +240,7 @@ void Backend::EndLater(Attempt& attempt, std::string reason) {
   EndLater(attempt, {.was_processed_maybe = false, .message = std::move(reason)});
 }
 
-void Backend::FailWaiting(const std::string& reason) {
+void Backend::OnLinkDown(const std::string& reason) {
   for (Attempt* attempt : waiting_) EndLater(*attempt, reason);
   metrics_->waiting.Subtract(waiting_.size());
   waiting_.clear();

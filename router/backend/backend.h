@@ -1,18 +1,12 @@
-// Backend: one worker's way to one collector: connects, sends, reads the answers, reconnects.
+// Backend: what one worker sends to one collector: keeps attempts until they can be sent, joins
+// them to messages, reads the answers. Its connection is its BackendLink's.
 //
-// States (one enum, one transition function):
-//   kConnecting  first connect, or the connection was lost and is being replaced; attempts wait
+// While the link is
+//   kConnecting  attempts wait, up to pending_bytes_max
 //   kReady       attempts are sent at the end of the turn, in up to in_flight_max messages; more
-//                wait up to pending_bytes_max
-//   kDown        the last connect failed, or two calls in a row were given up and it had been
-//                silent for silence_min: attempts fail at once, a probe (a new connection, up to
-//                the peer's SETTINGS) runs with backoff
-//   kDraining    removed by discovery: what runs may finish, waiting attempts are handed back
-//   kGone        drained; nothing is left
-//   kConnecting → kReady | kDown;  kReady → kConnecting | kDown;  kDown → kReady;
-//   any → kDraining → kGone
-// That a connection cannot be opened for want of descriptors, memory or ports of our own says
-// nothing about the backend: it stays what it was, and it is tried again.
+//                wait
+//   kDown        attempts fail at once
+//   kDraining, kGone   attempts fail at once; those that waited were handed back
 // Besides, a backend that asked for patience (RetryInfo) is held: until then nothing is sent to it.
 // Thread safety: its worker only (metrics: any thread).
 // Ownership: shared by the pool and by the routing snapshots that name it.
@@ -20,19 +14,17 @@
 // Cancel().
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <deque>
 #include <memory>
-#include <optional>
-#include <random>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "router/backend/attempt.h"
 #include "router/backend/backend_endpoint.h"
+#include "router/backend/backend_link.h"
 #include "router/backend/backend_metrics.h"
+#include "router/backend/backend_options.h"
 #include "router/backend/message.h"
 #include "router/base/log.h"
 #include "router/base/worker_loop.h"
@@ -41,38 +33,8 @@
 
 namespace router {
 
-struct BackendOptions {
-  milliseconds connect_timeout{1000};
-  // Calls that are given up prove nothing before the backend has been silent for so long.
-  milliseconds silence_min{2000};
-  std::uint32_t in_flight_max = 256;
-  std::size_t pending_bytes_max = std::size_t{64} << 20;  // in flight and waiting, not compressed
-  // Attempts that leave together go out as one message up to so many bytes before compression.
-  std::size_t merged_bytes_max = 0;  // none
-  // Then the connection is replaced: HTTP/2 has 2^30 stream numbers for one.
-  std::uint32_t calls_per_connection_max = 1'000'000'000;
-  std::vector<std::pair<std::string, std::string>>
-      headers;  // static, lower-case names; may be secret
-  std::string user_agent = "spanring";
-  TlsContext::Ptr tls = nullptr;  // null: plaintext
-
-  bool operator==(const BackendOptions&) const = default;
-};
-
-// Hears of connects. Outlives the backends.
-class BackendObserver {
- public:
-  // It became ready, or went DOWN. Only changes are told.
-  virtual void OnBackendState(const std::string& name, bool is_ready) = 0;
-  // Calls get no answer: may it be taken for dead? When most are silent, it is our own network.
-  virtual bool MayTakeDown() { return true; }
-
- protected:
-  ~BackendObserver() = default;
-};
-
 class Backend final : public std::enable_shared_from_this<Backend>,
-                      private ConnectionOwner,
+                      private LinkOwner,
                       private Flushable {
  public:
   // All references outlive the backend.
@@ -81,7 +43,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   ~Backend() override;
 
   // Opens the first connection.
-  void Start();
+  void Start() { link_.Connect(); }
   // Sends the attempt at the end of the turn, or keeps it until there is a place for it.
   void Send(Attempt& attempt);
   // The attempt ends without a word. REQUIRES: it was sent here and is not done.
@@ -92,7 +54,7 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   // Whom its certificate must be for, from the next connection on.
   void SetServerName(const std::string& name) { endpoint_.server_name = name; }
   // Discovery no longer knows it.
-  void Retire();
+  void Retire() { link_.Retire(); }
   // One more retry is within the budget: a fifth of what is in flight, and three.
   bool MayRetry() const { return retries_ < kRetriesFree + attempts_on_wire_ / kRetryShare; }
   // It would be sent to, or would at least wait for a connection.
@@ -111,21 +73,9 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   static constexpr std::uint32_t kRetryShare = 5;
 
   void MakeFields();
-  void ReplaceOtherKind();
   const std::string& Authority() const;
-  void TransitionTo(BackendState state);
-  void Report(bool is_ready);
-  void Connect();
-  void OnConnected(const boost::system::error_code& error);
-  void OnConnectTimeout();
-  void OnConnectFailed(std::string_view reason);
-  void OnLocalFailure(int error);
-  void GoDown(std::string_view reason, Duration probe_after);
-  void OnConnectionReady() override;
-  void OnConnectionRoom() override { MarkDirty(); }
-  void OnConnectionDraining() override;
-  void OnConnectionClosed(std::string_view reason) override;
-  void Replace(Duration delay);
+  void OnLinkRoom() override { MarkDirty(); }
+  void OnLinkDown(const std::string& reason) override;
   void Flush() override;
 
   bool EndIfUnusable(Attempt& attempt);
@@ -137,13 +87,11 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   void Release(Attempt& attempt);
   void EndLater(Attempt& attempt, AttemptResult&& result);
   void EndLater(Attempt& attempt, std::string reason);
-  void FailWaiting(const std::string& reason);
   void HoldFor(milliseconds delay);
   AttemptResult HeldResult();
   Message& NewMessage();
   void Recycle(Message& message);
   void LeaveWire(const Message& message, bool is_answered);
-  bool OnUnanswered(const ClientConnection* connection);
   void OnResponse(Message& message, GrpcResponse&& response);
   void SendAgain(const Message& message, const AttemptResult& result);
   void SendEachAlone(const Message& message, const AttemptResult& result);
@@ -154,26 +102,11 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   Codec& codec_;
   std::shared_ptr<const BackendOptions> options_;  // never null
   BackendEndpoint endpoint_;
-  BackendObserver& observer_;
   const std::shared_ptr<BackendMetrics> metrics_;
   std::vector<nghttp2_nv> fields_;  // refer to options_ (copied when sent) and endpoint_
 
-  std::shared_ptr<boost::asio::ip::tcp::socket> connecting_;  // while TCP connects
-  std::shared_ptr<ClientConnection> connection_;              // from TCP connected to lost
-  MemberTimer<Backend, &Backend::OnConnectTimeout> connect_timer_{*this};
-  MemberTimer<Backend, &Backend::Connect> reconnect_timer_{*this};
   MemberTimer<Backend, &Backend::OnHoldEnd> hold_timer_{*this};
   TimePoint held_until_{};
-  TimePoint silent_since_{};        // while calls are on the wire: since then no answer came
-  Duration silent_before_{};        // while there are none: how long it had been silent
-  std::uint32_t unanswered_ = 0;    // calls in a row that ended without a word
-  std::uint32_t silent_downs_ = 0;  // times it went down for that, since its last answer
-  TimePoint connect_began_{};
-  TimePoint connected_at_{};
-  std::uint32_t failures_ = 0;  // connects in a row, for the backoff
-  std::minstd_rand jitter_;
-
-  std::uint32_t in_flight_ = 0;  // messages
   std::uint32_t attempts_on_wire_ = 0;
   std::uint32_t retries_ = 0;  // of the attempts in its hands
   std::deque<Attempt*> waiting_;
@@ -182,11 +115,8 @@ class Backend final : public std::enable_shared_from_this<Backend>,
   TimePoint merge_again_at_{};                            // after trouble with a merged message
   std::size_t pending_bytes_ = 0;                         // of the attempts in its hands
   std::deque<std::pair<Attempt*, AttemptResult>> ended_;  // to be told at the end of the turn
-  std::string last_error_;
-  std::optional<bool> last_report_;
-  LogLimiter state_log_;
   LogLimiter refusal_log_;
-  LogLimiter local_log_;
+  BackendLink link_;  // refers to endpoint_ and metrics_; the first to go
 };
 
 }  // namespace router

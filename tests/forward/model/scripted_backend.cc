@@ -32,8 +32,8 @@ Backend::Backend(WorkerLoop& loop, Codec& codec, std::shared_ptr<const BackendOp
       codec_(codec),
       options_(std::move(options)),
       endpoint_(std::move(endpoint)),
-      observer_(observer),
-      metrics_(std::make_shared<BackendMetrics>()) {}
+      metrics_(std::make_shared<BackendMetrics>()),
+      link_(loop, endpoint_, *metrics_, options_, observer, *this) {}
 
 Backend::~Backend() { pending.erase(this); }
 
@@ -92,11 +92,7 @@ void Backend::Flush() {
   if (!pending[this].empty()) loop().SetTimer(hold_timer_, loop().Now() + kTimerTick);
 }
 
-void Backend::OnConnectionReady() {}
-void Backend::OnConnectionDraining() {}
-void Backend::OnConnectionClosed(std::string_view) {}
-void Backend::OnConnectTimeout() {}
-void Backend::Connect() {}
+void Backend::OnLinkDown(const std::string&) {}
 
 namespace test {
 
