@@ -62,7 +62,8 @@ AttemptResult Interpret(GrpcResponse&& response, Codec& codec) {
   result.code = response.code;
   result.message = std::move(response.message);
   if (!response.details.empty()) result.retry_delay = RetryDelayFromDetails(response.details);
-  if (!IsRetryable(result.code, result.retry_delay.has_value())) {
+  if (!IsRetryable(result.code, result.retry_delay.has_value()) ||
+      SaysTooLarge(result.code, result.message)) {
     result.kind = AttemptResult::Kind::kPermanent;
   } else if (result.code == GrpcCode::kResourceExhausted) {
     result.kind = AttemptResult::Kind::kThrottled;
@@ -76,6 +77,14 @@ AttemptResult ResultOf(GrpcResponse&& response, Codec& codec) {
   AttemptResult result = Interpret(std::move(response), codec);
   result.message = Cut(std::move(result.message));
   return result;
+}
+
+bool SaysTooLarge(GrpcCode code, std::string_view message) {
+  const auto says = [message](std::string_view text) { return message.find(text) != message.npos; };
+  if (code == GrpcCode::kOutOfRange) return says("message length too large");
+  return code == GrpcCode::kResourceExhausted &&
+         (says("larger than max") || says("exceeds maximum") ||
+          says("exceeded while decompressing"));
 }
 
 void ApplyPushback(milliseconds pushback, AttemptResult& result) {

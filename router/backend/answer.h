@@ -4,6 +4,8 @@
 // Source: rules GC-02, GC-06, GC-08…GC-13, P-11.
 #pragma once
 
+#include <string_view>
+
 #include "router/backend/attempt.h"
 #include "router/base/clock.h"
 #include "router/codec/codec.h"
@@ -15,6 +17,10 @@ namespace router {
 // OK whose message cannot be read is final: the spans may be there. Of what the backend says at
 // most kErrorMessageBytesMax are kept.
 AttemptResult ResultOf(GrpcResponse&& response, Codec& codec);
+
+// The message is over the backend's size limit: grpc-go, grpc-java, gRPC C++ and tonic each word it
+// in their way. A code alone may mean a quota, or a time.
+bool SaysTooLarge(GrpcCode code, std::string_view message);
 
 // grpc-retry-pushback-ms: it is about this call alone, and makes no final code retryable (gRPC
 // proposal A6). Negative: not again.

@@ -66,7 +66,9 @@ void ExportCall::Send() {
 
 void ExportCall::SendShard(Shard& shard) {
   const TimePoint now = forwarder_.loop_.Now();
-  shard.deadline = now + AttemptTime(deadline_ - now, forwarder_.options_.attempt_timeout);
+  shard.attempt_time =
+      AttemptTime(deadline_ - now, forwarder_.options_.attempt_timeout, shard.cut_after);
+  shard.deadline = now + shard.attempt_time;
   shard.is_retry = shard.was_processed_maybe;
   shard.state = Shard::State::kSent;
   forwarder_.loop_.SetTimer(shard.timer, shard.deadline);
@@ -119,6 +121,7 @@ void ExportCall::OnAttemptTimeout(Shard& shard) {
 }
 
 void ExportCall::RememberTimeout(Shard& shard, std::string&& message) {
+  shard.cut_after = shard.attempt_time;
   ShardOutcome& outcome = shard.outcome;
   const bool is_cut_short = shard.deadline >= deadline_;
   const bool has_answer = outcome.code != GrpcCode::kOk && outcome.kind != Kind::kTimedOut;

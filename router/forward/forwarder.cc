@@ -30,6 +30,21 @@ Verdict Forwarder::Refuse(RefuseReason reason, std::string message) {
   return Refusal(reason, std::move(message), OwnRetryDelay());
 }
 
+Verdict Forwarder::RefuseForMemory(std::size_t held_bytes, std::size_t needed_bytes) {
+  const std::size_t limit = memory_.budget().limit();
+  const std::size_t unused = limit / 64;  // spare blocks of the accounts
+  const std::size_t used = memory_.budget().used();
+  const bool is_alone = used <= held_bytes + unused;
+  if (needed_bytes <= limit - unused && !is_alone) {
+    return Refuse(RefuseReason::kOverload, "the memory budget is full");
+  }
+  return Rejection(GrpcCode::kResourceExhausted, RejectIndex(RejectReason::kTooLarge),
+                   "the request and what it is split into do not fit into the memory budget of " +
+                       std::to_string(limit) +
+                       " bytes, whatever else is there: send smaller batches or raise "
+                       "spanring.memory.limit");
+}
+
 std::variant<Verdict, ExportCall*> Forwarder::Start(Body body, TimePoint deadline,
                                                     ExportSink& sink) {
   ledger_.received_bytes.Add(body.size());
@@ -120,7 +135,7 @@ std::optional<Verdict> Forwarder::SplitInto(ExportCall& call, std::size_t body_b
     Body& part = parts.emplace_back(memory_);
     if (plan_.OwnerOf(shard) == ShardPlan::kNobody || IsTooLarge(shard)) continue;
     if (!part.Reserve(splitter.shard_bytes(shard))) {
-      return Refuse(RefuseReason::kOverload, "the memory budget is full");
+      return RefuseForMemory(body_bytes, body_bytes + splitter.total_bytes());
     }
     part.SetSize(splitter.shard_bytes(shard));
     outputs_[shard] = part.data();
@@ -180,6 +195,7 @@ void Forwarder::RouteAnew(ExportCall& call, Shard& shard, Cut cut) {
     case Replacing::kDone:
       return;
     case Replacing::kNoSmaller:  // the same bytes would be refused again
+      shard.outcome.kind = ShardOutcome::Kind::kPermanent;
       call.Finish(shard);
       return;
     case Replacing::kNotNow:
@@ -199,6 +215,7 @@ Forwarder::Replacing Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut
   if (const auto owner = plan_.PassThroughOwner(); owner && cut == Cut::kAsNeeded) {
     shard.routes = routes_;
     shard.backend = routes_->backends[*owner].get();
+    shard.cut_after = {};
     CountRerouted(shard.spans);
     call.SendShard(shard);
     return Replacing::kDone;
@@ -208,9 +225,15 @@ Forwarder::Replacing Forwarder::ReplaceShard(ExportCall& call, Shard& shard, Cut
   if (cut == Cut::kHalves && !is_smaller) return Replacing::kNoSmaller;
   const std::size_t shards_before = call.shards_.size();
   const std::size_t settled_before = call.settled_.size();
-  if (SplitInto(call, bytes)) {
+  if (auto verdict = SplitInto(call, bytes)) {
     call.Forget(shards_before, settled_before);
-    return Replacing::kNotNow;
+    if (!verdict->reject_index.has_value()) return Replacing::kNotNow;
+    if (cut == Cut::kAsNeeded) {
+      shard.outcome.code = verdict->code;
+      shard.outcome.reason = RejectReason::kTooLarge;
+      shard.outcome.message = std::move(verdict->message);
+    }
+    return Replacing::kNoSmaller;
   }
   if (cut == Cut::kAsNeeded) CountRerouted(shard.spans);
   ledger_.shards.Add(call.shards_.size() - shards_before);

@@ -80,6 +80,9 @@ class Forwarder {
   milliseconds OwnRetryDelay();
   // A refusal of our own, with a jittered retry delay.
   Verdict Refuse(RefuseReason reason, std::string message);
+  // The memory budget has no room for a request that holds so much of it, and needs so much in all
+  // as far as that is known: come back later; or, if it could never fit, do not.
+  Verdict RefuseForMemory(std::size_t held_bytes, std::size_t needed_bytes);
   std::size_t calls_in_flight() const { return calls_.size(); }
   Admission& admission() { return admission_; }
   UploadGate& uploads() { return uploads_; }

@@ -1,7 +1,8 @@
 #include "router/forward/retry.h"
 
 #include <algorithm>
-#include <string_view>
+
+#include "router/backend/answer.h"
 
 namespace router {
 namespace {
@@ -16,8 +17,9 @@ milliseconds Scaled(milliseconds time, double factor) {
 
 }  // namespace
 
-Duration AttemptTime(Duration left, milliseconds timeout) {
+Duration AttemptTime(Duration left, milliseconds timeout, Duration cut) {
   Duration time = left < kWholeBelow ? left : std::chrono::duration_cast<Duration>(left * kShare);
+  time = std::min(left, std::max(time, cut + cut / 4));
   if (timeout > milliseconds(0)) time = std::min<Duration>(time, timeout);
   return time;
 }
@@ -39,12 +41,8 @@ milliseconds JitteredPause(milliseconds pause_max, std::optional<milliseconds> r
 }
 
 bool IsTooLargeForBackend(const ShardOutcome& outcome) {
-  // grpc-go, grpc-java and gRPC C++ word it so; the code alone may mean a quota.
-  const std::string_view message = outcome.message;
   return outcome.kind == ShardOutcome::Kind::kPermanent &&
-         outcome.code == GrpcCode::kResourceExhausted &&
-         (message.find("larger than max") != message.npos ||
-          message.find("exceeds maximum") != message.npos);
+         SaysTooLarge(outcome.code, outcome.message);
 }
 
 }  // namespace router

@@ -35,6 +35,8 @@ class Shard final : public Attempt {
   bool was_processed_maybe = false;  // some attempt may have delivered it
   bool must_be_halved = false;       // its backend wants it smaller, and it could not be cut yet
   milliseconds pause_max{0};         // bound of the last pause
+  Duration attempt_time{};           // of the latest attempt
+  Duration cut_after{};              // that much was too short for its backend; 0: nothing was
   std::shared_ptr<const Routes> routes;
   Backend* backend = nullptr;  // in routes
   ShardOutcome outcome;        // of the latest attempt

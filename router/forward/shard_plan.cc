@@ -91,8 +91,9 @@ void ShardPlan::Cut(const SpanIndex& index, std::size_t members, std::size_t sha
         const bool is_new_resource = !open.is_open || open.resource != r;
         std::size_t cost = index.span_bytes(i) + (is_new_scope ? scope_bytes : 0) +
                            (is_new_resource ? resource_bytes : 0);
+        // Every owner may still need its first.
         const bool is_full =
-            open.bytes + cost > shard_bytes_max && owner_of_shard_.size() < kShardsMax;
+            open.bytes + cost > shard_bytes_max && owner_of_shard_.size() + members < kShardsMax;
         if (!open.is_open || is_full) {
           open = {.is_open = true, .number = static_cast<std::uint16_t>(owner_of_shard_.size())};
           owner_of_shard_.push_back(owners_[i]);

@@ -42,7 +42,9 @@ void UploadGate::Look() {
     }
   } else {
     passing_ = nullptr;
-    const std::size_t room = budget_.limit() - budget_.limit() / 4 - budget_.used();
+    const std::size_t free_until = budget_.limit() - budget_.limit() / 4;
+    const std::size_t used = budget_.used();  // other workers take from it, too
+    const std::size_t room = free_until > used ? free_until - used : 0;
     const std::size_t count = std::max<std::size_t>(room / kServerStreamWindowBytes, 1);
     for (std::size_t i = 0; i < count && !waiting_.empty(); ++i) ReleaseFirst();
   }

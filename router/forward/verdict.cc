@@ -9,6 +9,8 @@ namespace {
 
 using Kind = ShardOutcome::Kind;
 
+constexpr milliseconds kClientDelayMax{30'000};  // rule GS-16
+
 // Which retryable outcome decides, by rank; nothing when there is none.
 const ShardOutcome* WorstRetryable(std::span<const ShardOutcome> shards) {
   const auto rank = [](const ShardOutcome& shard) {
@@ -83,8 +85,11 @@ Verdict Judge(std::span<const ShardOutcome> shards, milliseconds own_delay) {
       // A final refusal may carry a delay too; it says nothing about when the others are ready.
       if (shard.kind != Kind::kPermanent) longest = std::max(longest, shard.retry_delay);
     }
-    // A backend's "0 ms" still must not become a storm.
-    if (longest.has_value()) verdict.retry_delay = std::max(*longest, milliseconds(1));
+    // A backend's "0 ms" still must not become a storm, nor its hour the client's: a Collector
+    // gives up after five minutes.
+    if (longest.has_value()) {
+      verdict.retry_delay = std::clamp(*longest, milliseconds(1), kClientDelayMax);
+    }
     return verdict;
   }
   const bool is_all_permanent = std::all_of(shards.begin(), shards.end(), [](const auto& shard) {

@@ -161,6 +161,7 @@ bool ExportIntake::Inflate(Compression compression) {
                          "more work than data costs"));
       break;
     case InflateError::kNoMemory:
+      plain.Reset();
       EndEarly(NoMemory());
       break;
     case InflateError::kMalformed:
@@ -187,6 +188,7 @@ bool ExportIntake::TakeJson() {
     body_ = std::move(wire);
     return true;
   }
+  wire.Reset();
   if (fault->is_no_memory) {
     EndEarly(NoMemory());
   } else if (fault->is_too_large) {
@@ -206,7 +208,9 @@ Verdict ExportIntake::TooLarge() const {
 }
 
 Verdict ExportIntake::NoMemory() {
-  return context_.forwarder.Refuse(RefuseReason::kOverload, "the memory budget is full");
+  const bool is_size_known = expected_bytes_ < limit_.bytes_max;
+  return context_.forwarder.RefuseForMemory(body_.capacity(),
+                                            is_size_known ? expected_bytes_ : body_.size());
 }
 
 void ExportIntake::OnDeadline() {

@@ -225,8 +225,8 @@ TEST_F(ForwarderTest, OwnRetryDelaysAreSpread) {
   EXPECT_LE(*seen.rbegin(), 1200);
 }
 
-// Scenario: the memory budget holds the request but not its shards, or not what compressing takes;
-// then it does.
+// Scenario: beside what others hold, the memory budget has room for the request but not for its
+// shards, or not for what compressing takes; then it has.
 // Guarantees: GS-15: UNAVAILABLE + RetryInfo at once; everything charged is given back; afterwards
 // the same request is served.
 TEST_F(ForwarderTest, FullBudgetIsOverloadAndLeavesNothingBehind) {
@@ -243,8 +243,11 @@ TEST_F(ForwarderTest, FullBudgetIsOverloadAndLeavesNothingBehind) {
       const RefuseReason reason = is_split ? RefuseReason::kOverload : RefuseReason::kTransient;
       const std::uint64_t refused = RefusedFor(ledger_.spans, reason);
       // Room for the request but not for a copy of it, whatever the account has in reserve.
-      budget_.SetLimit(request.size() + 100'000);
+      budget_.SetLimit(4 * request.size());
+      MemoryAccount others(budget_);
+      ASSERT_TRUE(others.TryCharge(3 * request.size() - 100'000));
       const Verdict verdict = Await(request);
+      others.Release(others.charged());
       EXPECT_EQ(verdict.code, GrpcCode::kUnavailable);
       EXPECT_TRUE(verdict.retry_delay.has_value());
       EXPECT_EQ(RefusedFor(ledger_.spans, reason), refused + 2);
@@ -256,6 +259,20 @@ TEST_F(ForwarderTest, FullBudgetIsOverloadAndLeavesNothingBehind) {
       RunTurns();
     }
   }
+}
+
+// Scenario: the memory budget holds the request but could never hold its shards beside it.
+// Guarantees: it is refused for good, as too large: the client need not come back for ever.
+TEST_F(ForwarderTest, WhatCanNeverFitIsRefusedForGood) {
+  SetUpRouter(2);
+  const std::string request = RequestOf({IdOf(0), IdOf(1)}, std::string(200'000, 'r'));
+  budget_.SetLimit(request.size() + 100'000);
+  const Verdict verdict = Await(request);
+  EXPECT_EQ(verdict.code, GrpcCode::kResourceExhausted);
+  EXPECT_FALSE(verdict.retry_delay.has_value());
+  EXPECT_NE(verdict.message.find("spanring.memory.limit"), std::string::npos) << verdict.message;
+  EXPECT_EQ(RejectedFor(ledger_.spans, RejectReason::kTooLarge), 2u);
+  EXPECT_EQ(RequestsAtBackends(), 0u);
 }
 
 // Scenario: a 256 KiB resource with spans for each of 20 backends, of which each needs its own

@@ -233,5 +233,62 @@ TEST_F(ResendTest, WhatCannotBeHalvedEndsFm09) {
   EXPECT_TRUE(verdict.code == GrpcCode::kOk || verdict.code == GrpcCode::kResourceExhausted);
 }
 
+// Scenario: a backend refuses messages over 20 KiB; 40 small spans share a resource of 64 KiB, so
+// halving would send it 40 times, more than 16-fold.
+// Guarantees: GS-23: the backend's refusal is final and told at once; the client need not come
+// back.
+TEST_F(ResendTest, WhatMayNotBeHalvedIsRefusedForGood) {
+  SetUpRouter(1);
+  RefuseOver(20 * 1024);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 40; ++i) ids.push_back(IdOf(0, i));
+  const Verdict verdict = Await(RequestOf(ids, std::string(64 * 1024, 'r')));
+  EXPECT_EQ(verdict.code, GrpcCode::kResourceExhausted);
+  EXPECT_FALSE(verdict.retry_delay.has_value());
+  EXPECT_EQ(RequestsAtBackends(), 1u);
+}
+
+// Scenario: a backend on tonic, which refuses large messages with OUT_OF_RANGE, a code that is
+// otherwise worth another attempt; a request over its limit, and one span over its limit.
+// Guarantees: FM-09: it is halved; what cannot be is refused for good after one attempt.
+TEST_F(ResendTest, WhatIsTooLargeForTonicIsHalvedFm09) {
+  SetUpRouter(1);
+  FakeBackend& backend = *backends_[0];
+  backend.AnswerBy([&backend](ServerStream& stream) {
+    const std::size_t size = backend.requests().back().message.size();
+    size <= 2048 ? AnswerWithOk(stream)
+                 : Status(GrpcCode::kOutOfRange, std::nullopt,
+                          "Error, decoded message length too large: found " + std::to_string(size) +
+                              " bytes, the limit is: 2048 bytes")(stream);
+  });
+  EXPECT_EQ(Await(RequestOf({IdOf(0), IdOf(0, 1)}, std::string(1500, 'r'))).code, GrpcCode::kOk);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 60; ++i) ids.push_back(IdOf(0, i));
+  EXPECT_EQ(Await(RequestOf(ids)).code, GrpcCode::kOk);
+  const std::size_t before = RequestsAtBackends();
+  const Verdict verdict = Await(RequestOf({IdOf(0)}, std::string(4096, 'r')));
+  EXPECT_EQ(verdict.code, GrpcCode::kOutOfRange);
+  EXPECT_FALSE(verdict.retry_delay.has_value());
+  EXPECT_EQ(RequestsAtBackends(), before + 1);
+}
+
+// Scenario: a backend takes 900 ms for every answer; a request has 2 s, of which the first attempt
+// gets 800 ms.
+// Guarantees: the second gets more than the first had, so the client hears OK after two deliveries.
+// (It used to get less each time: six copies at the backend, and DEADLINE_EXCEEDED.)
+TEST_F(ResendTest, ABackendThatIsSlowerThanTheFirstAttemptIsWaitedFor) {
+  SetUpRouter(1);
+  boost::asio::steady_timer timer(loop_.io());
+  backends_[0]->AnswerBy([&](ServerStream& stream) {
+    // The first is reset before its time.
+    timer.expires_after(milliseconds(900));
+    timer.async_wait([&stream](const boost::system::error_code& error) {
+      if (!error) AnswerWithOk(stream);
+    });
+  });
+  EXPECT_EQ(Await(RequestOf({IdOf(0)}), milliseconds(2000)).code, GrpcCode::kOk);
+  EXPECT_EQ(RequestsAtBackends(), 2u);
+}
+
 }  // namespace
 }  // namespace router::test

@@ -26,6 +26,17 @@ TEST(RetryTest, AnAttemptTakesAShareOfWhatIsLeft) {
   }
 }
 
+// Scenario: attempts at one backend that were cut off after 10 ms, 3.8 s and 5 s.
+// Guarantees: the next is a quarter longer, as far as there is time and the timeout allows; a short
+// one before shortens nothing.
+TEST(RetryTest, AnAttemptIsLongerThanTheOneThatWasTooShort) {
+  const milliseconds timeout(5000);
+  EXPECT_EQ(AttemptTime(milliseconds(5700), timeout, milliseconds(3800)), milliseconds(4750));
+  EXPECT_EQ(AttemptTime(milliseconds(4000), timeout, milliseconds(3800)), milliseconds(4000));
+  EXPECT_EQ(AttemptTime(milliseconds(9000), timeout, milliseconds(5000)), timeout);
+  EXPECT_EQ(AttemptTime(milliseconds(1000), timeout, milliseconds(10)), milliseconds(400));
+}
+
 // Scenario: every time from 200 ms to 12 s is left, every attempt times out and every pause is as
 // long as it may be.
 // Guarantees: section 10: at least two attempts, none beyond the deadline.

@@ -13,6 +13,7 @@ namespace router {
 namespace {
 
 using opentelemetry::proto::collector::trace::v1::ExportTraceServiceRequest;
+using opentelemetry::proto::trace::v1::Span;
 
 // The ring of so many members, bound to no backends.
 Routes MakeRoutes(int members) {
@@ -111,6 +112,45 @@ TEST(ShardPlanTest, KeepsEveryShardWithinTheLimitAndEverySpanAtItsOwner) {
     }
     EXPECT_EQ(seen.size(), index.span_count());
   }
+}
+
+// Scenario: one of four owners has 70,000 spans that each need a shard of their own, more than
+// there are numbers; the others come last. Guarantees: shards have numbers of their own, and every
+// span is at its owner.
+TEST(ShardPlanTest, NumbersDoNotRunOut) {
+  const Routes routes = MakeRoutes(4);
+  const ExportTraceServiceRequest many = MakeRequest(1, 300'000, 0);
+  ExportTraceServiceRequest request;
+  auto* scope = request.add_resource_spans()->add_scope_spans();
+  int firsts = 0;
+  std::vector<const Span*> others;
+  for (const Span& span : many.resource_spans(0).scope_spans(0).spans()) {
+    if (routes.OwnerOf(Bytes(span.trace_id())) != 0) {
+      if (others.size() < 30) others.push_back(&span);
+    } else if (firsts++ < 70'000) {
+      *scope->add_spans() = span;
+    }
+  }
+  ASSERT_GE(firsts, 70'000);
+  for (const Span* span : others) *scope->add_spans() = *span;
+  const std::string body = request.SerializeAsString();
+  SpanIndex index;
+  ASSERT_FALSE(index.Parse(Bytes(body), {}));
+  ShardPlan plan;
+  plan.Build(index, routes, 1);
+  EXPECT_LE(plan.shard_count(), 65535U);
+  std::size_t spans = 0;
+  const auto shards = Write(plan, body.size());
+  for (std::size_t s = 0; s < shards.size(); ++s) {
+    for (const auto& resource : shards[s].resource_spans()) {
+      for (const auto& span : resource.scope_spans(0).spans()) {
+        ++spans;
+        ASSERT_EQ(plan.OwnerOf(static_cast<std::uint16_t>(s)),
+                  routes.OwnerOf(Bytes(span.trace_id())));
+      }
+    }
+  }
+  EXPECT_EQ(spans, index.span_count());
 }
 
 // Scenario: one span alone is larger than the limit, among small ones.
