@@ -1,6 +1,5 @@
 #include "router/admin/collector_metrics.h"
 
-#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -84,14 +83,14 @@ SpanSums SumSpans(const Telemetry& telemetry, LedgerColumn Ledger::*column) {
 void AddPipeline(MetricsPage& page, const Telemetry& telemetry, const BackendSums& sums) {
   const std::string suffix = telemetry.without_type_suffix ? "" : "_total";
   const MetricsPage::Labels exporter = {{"exporter", telemetry.exporter}};
+  const SpanSums over_grpc = SumSpans(telemetry, &Ledger::grpc_spans);
   const SpanSums over_http = SumSpans(telemetry, &Ledger::http_spans);
   const SpanSums spans = SumSpans(telemetry, &Ledger::spans);
   const auto receiver = [&](const std::string& name, const std::string& help,
                             std::uint64_t SpanSums::*sum) {
     page.Begin(MetricType::Counter, name + suffix, help);
-    const std::uint64_t http = over_http.*sum;  // read before all of them
-    const std::uint64_t grpc = std::max(spans.*sum, http) - http;
-    for (const auto& [transport, value] : {std::pair("grpc", grpc), {"http", http}}) {
+    for (const auto& [transport, value] :
+         {std::pair("grpc", over_grpc.*sum), {"http", over_http.*sum}}) {
       page.AddCounter({{"receiver", telemetry.receiver}, {"transport", transport}},
                       static_cast<double>(value));
     }

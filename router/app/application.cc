@@ -6,7 +6,6 @@
 
 #include "router/admin/status_page.h"
 #include "router/app/closing_sum.h"
-#include "router/app/config_reload.h"
 #include "router/app/config_summary.h"
 #include "router/app/machine.h"
 #include "router/app/service_notice.h"
@@ -19,6 +18,7 @@ constexpr std::chrono::seconds kBeat{1};
 constexpr std::chrono::seconds kDeadAfter{10};  // a loop that gave no sign for so long is stuck
 constexpr std::chrono::seconds kAcceptLatest{2};
 constexpr int kTrimAfterBeats = 20;
+constexpr int kRetryFilesAfterBeats = 5;
 constexpr milliseconds kDrainPoll{20};
 // Between asking clients to leave and naming the last stream: their requests on the way arrive
 // meanwhile.
@@ -87,7 +87,7 @@ RingOptions ToRingOptions(const Config::Ring& ring) {
 }
 
 Application::Application(Config config, std::string in_force, std::string version)
-    : config_(std::move(config)), budget_(MemoryLimit(config_)) {
+    : config_(std::move(config)), as_read_(config_), budget_(MemoryLimit(config_)) {
   telemetry_.version = std::move(version);
   telemetry_.config_in_force = std::move(in_force);
   telemetry_.instance = HostName();
@@ -141,33 +141,48 @@ Result<void> Application::Start() {
   });
   Beat();
   NotifyServiceManager("READY=1\nSTATUS=serving");
-  spdlog::info("spanring {} with {} workers: {}", telemetry_.version, count, Summarize(config_));
+  spdlog::info("spanring {} with {} workers: {}", telemetry_.version, count, Summary());
   return {};
+}
+
+// With the ports that were opened: of port 0 the kernel's choice, of the admin port perhaps none.
+std::string Application::Summary() const {
+  Config opened = config_;
+  opened.receiver.endpoint.port = ports_.grpc;
+  opened.receiver.http.endpoint.port = ports_.http;
+  opened.health.endpoint.port = ports_.health;
+  opened.metrics.endpoint.port = ports_.metrics;
+  opened.admin.endpoint.port = ports_.admin;
+  opened.admin.is_enabled = ports_.admin != 0;
+  return Summarize(opened);
 }
 
 // Health, metrics and the status page.
 Result<void> Application::ListenForPeople() {
   const auto listen = [this](std::unique_ptr<HttpServer>& server, const Config::Address& address,
-                             const std::string& name, HttpServer::Handler handler) -> Result<void> {
+                             const std::string& name, std::uint16_t& opened,
+                             HttpServer::Handler handler) -> Result<void> {
     server = std::make_unique<HttpServer>(control_, std::move(handler));
-    if (auto port = server->Listen(address.host, address.port); !port) {
+    const auto port = server->Listen(address.host, address.port);
+    if (!port) {
       server.reset();
       return tl::unexpected(Error{name + ": " + port.error().message});
     }
+    opened = *port;
     return {};
   };
   if (config_.health.is_enabled) {
-    auto opened = listen(health_server_, config_.health.endpoint, "health_check",
+    auto opened = listen(health_server_, config_.health.endpoint, "health_check", ports_.health,
                          [this](const HttpQuestion& asked) { return AnswerHealth(asked.path); });
     if (!opened) return opened;
   }
   if (config_.metrics.is_enabled) {
-    auto opened = listen(metrics_server_, config_.metrics.endpoint, "metrics",
+    auto opened = listen(metrics_server_, config_.metrics.endpoint, "metrics", ports_.metrics,
                          [this](const HttpQuestion& asked) { return AnswerMetrics(asked.path); });
     if (!opened) return opened;
   }
   if (config_.admin.is_enabled) {
-    auto opened = listen(admin_server_, config_.admin.endpoint, "spanring.admin",
+    auto opened = listen(admin_server_, config_.admin.endpoint, "spanring.admin", ports_.admin,
                          [this](const HttpQuestion& asked) { return AnswerAdmin(asked); });
     if (!opened && !config_.admin.is_default) return opened;
     if (!opened) {
@@ -184,10 +199,12 @@ Result<void> Application::Listen(Face face, const Config::Address& address) {
   for (const auto& worker : workers_) targets.push_back(worker->Target(face));
   auto listener =
       std::make_unique<Listener>(control_, ConnectionsMax(config_, files_), std::move(targets));
-  if (auto port = listener->Bind(address.host, address.port); !port) {
+  const auto port = listener->Bind(address.host, address.port);
+  if (!port) {
     const std::string name = face == Face::kGrpc ? "OTLP receiver: " : "OTLP/HTTP receiver: ";
     return tl::unexpected(Error{name + port.error().message});
   }
+  (face == Face::kGrpc ? ports_.grpc : ports_.http) = *port;
   listeners_.push_back(std::move(listener));
   return {};
 }
@@ -232,47 +249,85 @@ std::unique_ptr<Discovery> Application::NewDiscovery() {
 void Application::Reload(ConfigReport report) {
   boost::asio::post(control_, [this, report = std::move(report)] {
     NotifyReloading();
-    TakeReload(report);
+    TakeReload(report, false);
     NotifyServiceManager("READY=1");
   });
 }
 
-void Application::TakeReload(const ConfigReport& report) {
+void Application::RetryReload(ConfigReport report) {
+  boost::asio::post(control_, [this, report = std::move(report)] { TakeReload(report, true); });
+}
+
+void Application::TakeReload(const ConfigReport& report, bool is_retry) {
   if (phase_ != Phase::kServing) {
-    spdlog::warn("reload: ignored, the process is draining");
+    if (!is_retry) spdlog::warn("reload: ignored, the process is draining");
     return;
   }
-  ReloadStats& stats = telemetry_.reloads;
+  if (is_retry && !has_failed_reload_) return;
+  std::string trouble;
+  for (const Fault& fault : report.faults) trouble += ToText(fault) + "\n";
+  std::optional<ReloadPlan> plan;
+  if (report.config) {
+    plan = PlanReload(config_, *report.config);
+    const Result<void> loaded = secrets_.Load(plan->config, Clock::now());
+    if (!loaded) trouble = loaded.error().message;
+  }
+  const bool is_news = !is_retry || trouble != reload_trouble_;
+  reload_trouble_ = trouble;
+  has_failed_reload_ = !trouble.empty();
+  without_files_.reset();
+  if (trouble.empty()) {
+    if (is_retry) spdlog::info("reload: what the last one failed for has been put right");
+    TakeOver(report, *plan);
+    return;
+  }
+  if (plan && plan->config == config_) without_files_ = report;
+  if (is_news) Refuse(report, trouble);
+}
+
+void Application::Refuse(const ConfigReport& report, const std::string& trouble) {
+  ++telemetry_.reloads.invalid;
+  telemetry_.reloads.is_last_good = false;
   for (const Fault& warning : report.warnings) spdlog::warn("reload: {}", ToText(warning));
   for (const Fault& fault : report.faults) spdlog::error("reload: {}", ToText(fault));
-  stats.is_last_good = report.config.has_value();
-  if (!report.config) {
-    ++stats.invalid;
+  if (report.config) {
+    secrets_.CountFailedLoad();
+    spdlog::error("reload: {}; the running configuration stays", trouble);
+  } else {
     spdlog::error("reload: {} errors; the running configuration stays", report.faults.size());
-    return;
   }
-  const ReloadPlan plan = PlanReload(config_, *report.config);
-  if (const Result<void> loaded = secrets_.Load(plan.config, Clock::now()); !loaded) {
-    ++stats.invalid;
-    stats.is_last_good = false;
-    spdlog::error("reload: {}; the running configuration stays", loaded.error().message);
-    return;
-  }
+}
+
+void Application::TakeOver(const ConfigReport& report, const ReloadPlan& plan) {
+  ReloadStats& stats = telemetry_.reloads;
+  stats.is_last_good = true;
   stats.last_success = std::chrono::system_clock::now();
-  if (plan.is_unchanged) {
+  telemetry_.config_in_force = report.in_force;
+  telemetry_.restart_keys = plan.restart_keys;
+  for (const Fault& warning : report.warnings) spdlog::warn("reload: {}", ToText(warning));
+  for (const std::string& key : plan.restart_keys) {
+    spdlog::warn("reload: {}: a change needs a restart; the old value stays", key);
+  }
+  const bool is_as_before = *report.config == as_read_;
+  as_read_ = *report.config;
+  if (plan.is_unchanged || is_as_before) {
     ++stats.unchanged;
     PushOptions();  // the files that it names may have
     spdlog::info("reload: nothing has changed");
     return;
   }
   ++stats.applied;
-  telemetry_.config_in_force = report.in_force;
-  telemetry_.restart_keys = plan.restart_keys;
-  for (const std::string& key : plan.restart_keys) {
-    spdlog::warn("reload: {}: a change needs a restart; the old value stays", key);
-  }
   Apply(plan.config);
-  spdlog::info("reload: {}", Summarize(config_));
+  spdlog::info("reload: {}", Summary());
+}
+
+// Files that cannot be used yet are all that keeps a reload from being a good one. What it says is
+// in force already, and some of them may have been put right and read by their own watch.
+void Application::RetryFiles() {
+  if (!without_files_ || ++beats_without_files_ < kRetryFilesAfterBeats) return;
+  beats_without_files_ = 0;
+  const ConfigReport report = *without_files_;
+  TakeReload(report, true);
 }
 
 void Application::Apply(const Config& config) {
@@ -318,6 +373,7 @@ void Application::Beat() {
   for (const auto& worker : workers_) worker->Ping();
   TrimWhenIdle();
   if (secrets_.Poll(Clock::now())) PushOptions();
+  RetryFiles();
   beat_timer_.expires_after(kBeat);
   beat_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) Beat();

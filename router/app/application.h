@@ -5,11 +5,13 @@
 // Start: the ports are open at once, but clients are taken on when there is a ring, or after
 // kAcceptLatest: what comes in between waits in the kernel instead of being refused. Reload: the
 // control thread takes over what may change at once; a faulty configuration, or one that comes
-// during the drain, changes nothing. Drain (RequestDrain): readiness off → delay → listeners closed
-// → GOAWAY → wait for requests, bounded by the timeout → exit with the ledger in one log line. A
+// during the drain, changes nothing. One that is in force but for files that cannot be used is
+// tried again until they can. Drain (RequestDrain): readiness off → delay → listeners closed →
+// GOAWAY → wait for requests, bounded by the timeout → exit with the ledger in one log line. A
 // second request cuts off what runs.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
@@ -19,6 +21,7 @@
 
 #include "router/admin/http_server.h"
 #include "router/admin/telemetry.h"
+#include "router/app/config_reload.h"
 #include "router/app/config_report.h"
 #include "router/app/discovery.h"
 #include "router/app/secrets.h"
@@ -43,6 +46,11 @@ class Application final : private WorkerListener {
   int Run();
   // Any thread. What reading the configuration again gave.
   void Reload(ConfigReport report);
+  // Any thread. The same once more after a reload that failed, without being asked for: counted and
+  // logged only when it is good now, or fails for another reason.
+  void RetryReload(ConfigReport report);
+  // Any thread. The last one failed.
+  bool has_failed_reload() const { return has_failed_reload_; }
   // Any thread. The second call ends it at once: what runs is cut off.
   void RequestDrain();
 
@@ -54,8 +62,12 @@ class Application final : private WorkerListener {
   void Publish(std::shared_ptr<const RoutingTable> table);
   void PushOptions();
   WorkerOptions MakeWorkerOptions() const;
-  void TakeReload(const ConfigReport& report);
+  void TakeReload(const ConfigReport& report, bool is_retry);
+  void TakeOver(const ConfigReport& report, const ReloadPlan& plan);
+  void Refuse(const ConfigReport& report, const std::string& trouble);
+  void RetryFiles();
   void Apply(const Config& config);
+  std::string Summary() const;
   std::unique_ptr<Discovery> NewDiscovery();
   void Beat();
   void TrimWhenIdle();
@@ -75,7 +87,18 @@ class Application final : private WorkerListener {
   Result<void> ListenForPeople();
   void FillIn();
 
-  Config config_;
+  // The ports that are open; 0: none.
+  struct OpenPorts {
+    std::uint16_t grpc = 0;
+    std::uint16_t http = 0;
+    std::uint16_t health = 0;
+    std::uint16_t metrics = 0;
+    std::uint16_t admin = 0;
+  };
+
+  Config config_;   // in force
+  Config as_read_;  // what the file said last, with what waits for a restart
+  OpenPorts ports_;
   boost::asio::io_context control_{1};
   MemoryBudget budget_;
   CredentialVerifier verifier_;
@@ -91,6 +114,11 @@ class Application final : private WorkerListener {
   boost::asio::steady_timer accept_timer_{control_};
   boost::asio::steady_timer beat_timer_{control_};
   boost::asio::steady_timer drain_timer_{control_};
+  std::string reload_trouble_;  // why the last reload failed; empty: it did not
+  std::atomic<bool> has_failed_reload_ = false;
+  // It changes nothing, and failed for files that cannot be used.
+  std::optional<ConfigReport> without_files_;
+  int beats_without_files_ = 0;
   Phase phase_ = Phase::kServing;
   std::size_t files_ = 0;    // the limit of file descriptors
   bool is_cut_off_ = false;  // the drain ended before the requests did

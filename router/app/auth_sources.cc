@@ -39,6 +39,10 @@ Result<std::string> HeaderValue(const Config::Auth& auth) {
   if (auth.kind == Kind::kBasicClient) {
     const Result<std::string> user = ValueOf(auth.user, auth.user_file);
     if (!user) return user;
+    if (user->find(':') != std::string::npos) {
+      return Failure((auth.user_file.empty() ? "client_auth.username" : auth.user_file) +
+                     ": a user has no colon");
+    }
     const Result<std::string> password = ValueOf(auth.password, auth.password_file);
     if (!password) return password;
     return "Basic " + Base64(*user + ":" + *password);
@@ -173,6 +177,22 @@ bool ExporterAuth::Poll() {
   }
   watch_.MarkRead();
   return std::exchange(header_->second, *value) != *value;
+}
+
+// ---- validate ----------------------------------------------------------------------------------
+
+std::vector<std::string> FindAuthTrouble(const Config& config) {
+  std::vector<std::string> trouble;
+  const auto note = [&](const Result<void>& loaded) {
+    const bool is_news = !loaded && std::find(trouble.begin(), trouble.end(),
+                                              loaded.error().message) == trouble.end();
+    if (is_news) trouble.push_back(loaded.error().message);
+  };
+  const milliseconds grace = config.auth_rotation.grace;
+  note(ReceiverAuth().Load(config.receiver.auth, grace, Clock::now()));
+  note(ReceiverAuth().Load(config.receiver.http.auth, grace, Clock::now()));
+  note(ExporterAuth().Load(config.exporter.auth));
+  return trouble;
 }
 
 }  // namespace router

@@ -45,6 +45,8 @@ class ReceiverAuth {
   std::shared_ptr<const AuthPolicy> policy_;
 };
 
+// As whom backends are called; a user with a colon is refused, as no server could tell where it
+// ends.
 class ExporterAuth {
  public:
   using Header = std::pair<std::string, std::string>;
@@ -58,5 +60,9 @@ class ExporterAuth {
   FileWatch watch_;
   std::optional<Header> header_;
 };
+
+// What would keep the authenticators of `config` from working here and now, a sentence each, none
+// twice: for `validate`.
+std::vector<std::string> FindAuthTrouble(const Config& config);
 
 }  // namespace router

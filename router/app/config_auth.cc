@@ -8,6 +8,7 @@
 #include "router/app/config_check.h"
 #include "router/app/config_headers.h"
 #include "router/app/config_view.h"
+#include "router/auth/htpasswd.h"
 #include "router/base/ascii_text.h"
 
 namespace router {
@@ -41,6 +42,10 @@ void ReadBearer(const YamlEntry& extension, const std::string& shown, Config::Au
              "remove them");
     auth.tokens.clear();
   }
+  if (!std::all_of(auth.scheme.begin(), auth.scheme.end(), IsTokenCharacter)) {
+    log.Refuse(extension.line, shown + ".scheme", "a scheme is printable ASCII without spaces",
+               "a space stands between it and the token in any case");
+  }
   if (!IsHeaderName(auth.header)) {
     log.Refuse(extension.line, shown + ".header", "not a header name");
   }
@@ -61,6 +66,12 @@ void ReadBasicServer(const YamlEntry& extension, const std::string& shown, Confi
     log.Refuse(extension.line, shown + ".htpasswd", "no credential source provided",
                "set file or inline");
   }
+  if (auth.users.empty()) return;
+  if (const auto users = Htpasswd::Parse(auth.users); !users) {
+    log.Refuse(FindEntry(extension.value.get(), "htpasswd.inline")->line,
+               shown + ".htpasswd.inline", users.error().message,
+               "write user:hash, as Apache's htpasswd does");
+  }
 }
 
 void ReadBasicClient(const YamlEntry& extension, const std::string& shown, Config::Auth& auth,
@@ -73,6 +84,11 @@ void ReadBasicClient(const YamlEntry& extension, const std::string& shown, Confi
   Read(section, "client_auth.password_file", auth.password_file);
   if (auth.user.empty() && auth.user_file.empty()) {
     log.Refuse(extension.line, shown + ".client_auth.username", "there is no user");
+  }
+  if (auth.user.find(':') != std::string::npos) {
+    log.Refuse(FindEntry(section, "client_auth.username")->line, shown + ".client_auth.username",
+               "a user has no colon: what follows it would be taken for the password",
+               "the password goes to client_auth.password");
   }
 }
 

@@ -1,18 +1,16 @@
 // CheckConfigKeys: one walk over the tree against the key table.
 //
-// Reports unknown keys (with what was probably meant), wrong types, values out of bounds, keys of
+// Reports unknown keys (with what was probably meant), what config_value_check.h refuses, keys of
 // later steps, and keys that another mechanism replaces. What depends on several keys at once is
-// the reader's.
+// the reader's and config_consistency.h's. No message holds a secret, nor what may be one.
 // Thread safety: pure.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-#include "router/app/config_keys.h"
 #include "router/app/config_report.h"
 #include "router/app/yaml_node.h"
-#include "router/base/result.h"
 
 namespace router {
 
@@ -25,18 +23,13 @@ inline constexpr std::string_view kAttemptTimeRemark =
 
 void CheckConfigKeys(const YamlNode& root, FaultLog& log);
 
-// A component id `type` or `type/name`. `type` is the one the key table uses (`load_balancing` →
-// `loadbalancing`); empty when the id is malformed.
+// A component id `type` or `type/name`, in the characters that the Collector allows: a name has no
+// spaces, control characters and ASCII symbols. `type` is the one the key table uses
+// (`load_balancing` → `loadbalancing`); empty when the id is malformed.
 struct ComponentId {
   std::string type;
   std::string name;
 };
 ComponentId ParseComponentId(std::string_view id);
-
-// Whether `node` holds a value that `key` accepts; otherwise what is wrong, without the value.
-Result<void> CheckValue(const ConfigKey& key, const YamlNode& node);
-
-// The value for use in a message: what the file says, so never what the environment says.
-std::string ShownValue(const YamlNode& node);
 
 }  // namespace router

@@ -47,6 +47,15 @@ std::string_view FaultOf(std::string_view name, const YamlNode& value) {
   return {};
 }
 
+// `authorization:Bearer s3cret`, with a space missing, is all name: what is no name, or has no
+// value, is not shown.
+std::string ShownKey(std::string_view section, const YamlEntry& entry) {
+  const YamlNode& value = *entry.value;
+  const bool is_nothing = value.kind == YamlNode::Kind::kNull && value.variables.empty();
+  const bool is_name = IsHeaderName(LowerCase(entry.key)) && !is_nothing;
+  return std::string(section) + (is_name ? "." + Shown(entry.key) : "");
+}
+
 }  // namespace
 
 bool IsHeaderName(std::string_view name) {
@@ -69,7 +78,7 @@ std::vector<std::pair<std::string, std::string>> ReadHeaders(const YamlNode& nod
       fault = "this header is set twice; case makes no difference";
     }
     if (!fault.empty()) {
-      log.Refuse(entry.line, std::string(shown) + "." + Shown(entry.key), fault);
+      log.Refuse(entry.line, ShownKey(shown, entry), fault);
     }
     headers.emplace_back(std::move(name), entry.value->text);
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "router/app/config_headers.h"
+#include "router/app/config_values.h"
 #include "router/app/config_view.h"
 #include "router/base/ascii_text.h"
 
@@ -18,13 +19,30 @@ bool IsHeaderText(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+// What a browser may send as `origin`, or a pattern with one `*` for it, which may also stand for
+// the scheme. Pages without an origin of their own send `null`.
+bool IsOrigin(std::string_view text) {
+  constexpr std::string_view kSeparator = "://";
+  if (text == "null" || text == "*") return true;
+  const std::size_t star = text.find('*');
+  const bool is_pattern = star != std::string_view::npos;
+  if (!IsHeaderText(text) || (is_pattern && star != text.rfind('*'))) return false;
+  const std::size_t at = text.find(kSeparator);
+  if (at == std::string_view::npos || at == 0) {
+    return is_pattern && at != 0 && text.find_first_of("/?#@") == std::string_view::npos;
+  }
+  const std::string_view host = text.substr(at + kSeparator.size());
+  if (is_pattern) return !host.empty() && host.find_first_of("/?#@") == std::string_view::npos;
+  const Result<Config::Address> address = ParseAddress(host, 1);
+  return address && !address->host.empty() && address->port != 0;
+}
+
 void ReadPath(const YamlNode* section, const std::string& shown, std::string& path, FaultLog& log) {
   Read(section, "traces_url_path", path);
   const YamlEntry* entry = FindEntry(section, "traces_url_path");
   // As the Collector does.
   if (!path.starts_with('/')) path.insert(0, "/");
-  const bool is_bad = !IsHeaderText(path) || path.find_first_of("?#*") != std::string::npos;
-  if (entry != nullptr && is_bad) {
+  if (entry != nullptr && !IsUrlPath(path)) {
     log.Refuse(entry->line, shown + ".traces_url_path",
                "a path is printable ASCII without spaces, '?', '#' and '*'");
   }
@@ -43,9 +61,10 @@ void ReadCompressions(const YamlNode* section, Config::Http& http) {
 
 void ReadCors(const YamlNode* section, const std::string& shown, Cors& cors, FaultLog& log) {
   for (const Word& word : ReadWords(section, "cors.allowed_origins")) {
-    if (std::count(word.text.begin(), word.text.end(), '*') > 1 || !IsHeaderText(word.text)) {
+    if (!IsOrigin(word.text)) {
       log.Refuse(word.line, shown + ".cors.allowed_origins",
-                 "an origin is scheme://host[:port] with at most one *");
+                 "an origin is scheme://host[:port] with at most one *",
+                 "a browser sends no path and no slash at the end");
     }
     cors.allowed_origins.push_back(LowerCase(word.text));
   }

@@ -20,8 +20,9 @@ bool IsPlainCharacter(char c) {
          std::string_view("_./:-+").find(c) != std::string_view::npos;
 }
 
-// A scalar as YAML that reads as the same text. What was quoted stays so: "4317" is no number.
-std::string Scalar(std::string_view text, bool is_string) {
+// A key or scalar as YAML that reads as the same text. What was quoted stays so: "4317" is no
+// number.
+std::string Quoted(std::string_view text, bool is_string) {
   const bool is_plain = !is_string && !text.empty() && text.back() != ':' && text.front() != '-' &&
                         text.front() != ':' &&
                         std::all_of(text.begin(), text.end(), IsPlainCharacter);
@@ -38,6 +39,13 @@ std::string Scalar(std::string_view text, bool is_string) {
     }
   }
   return quoted + '"';
+}
+
+// A value: one that has been expanded, so each `$` in it is one that stands for itself.
+std::string Scalar(std::string_view text, bool is_string) {
+  std::string escaped;
+  for (const char c : text) escaped.append(c == '$' ? 2 : 1, c);
+  return Quoted(escaped, is_string);
 }
 
 // One walk along the key table, beside the file.
@@ -99,11 +107,17 @@ class Description {
       default:
         break;
     }
-    if (node != nullptr && node->kind != Kind::kNull) {
+    const bool has_value = node != nullptr && (node->kind != Kind::kNull || IsOnlyText(key, *node));
+    if (has_value) {
       Value(key, name, *node, depth);
     } else if (!key.default_text.empty()) {
       Line(depth, name + ": " + std::string(key.default_text) + "  # default");
     }
+  }
+
+  // What a variable holds is text there, whatever it would be as YAML.
+  static bool IsOnlyText(const ConfigKey& key, const YamlNode& node) {
+    return key.type == ValueType::kString && node.kind != Kind::kScalar && node.HasText();
   }
 
   // Sections whose absence says no more than that all of it is as usual. Of the others, such as
@@ -152,11 +166,11 @@ class Description {
       if (type == nullptr) {
         Line(depth + 1, "# " + Shown(entry.key) + ": spanring has none of this type");
       } else if (type->treatment != Treatment::kHonoured) {
-        Other(*type, entry.key, depth + 1);
+        Other(*type, Shown(entry.key), depth + 1);
       } else if (!IsUsed(section, entry.key)) {
-        Line(depth + 1, "# " + entry.key + ": not switched on in service");
+        Line(depth + 1, "# " + Shown(entry.key) + ": not switched on in service");
       } else {
-        Nested(entry.key, entry.value.get(), type->path, depth + 1);
+        Nested(Quoted(entry.key, false), entry.value.get(), type->path, depth + 1);
       }
     }
     const bool has_nothing = node == nullptr || node->entries.empty();
@@ -189,19 +203,22 @@ class Description {
     if (key.type == ValueType::kHeaders) {
       Line(depth, name + (node.entries.empty() ? ": {}" : ":"));
       for (const YamlEntry& entry : node.entries) {
-        Line(depth + 1, Scalar(entry.key, false) + ": " + std::string(kRedacted));
+        Line(depth + 1, Quoted(entry.key, false) + ": " + std::string(kRedacted));
       }
       return;
     }
-    if (node.kind == Kind::kScalar) {
+    const bool is_only_text = IsOnlyText(key, node);
+    if (node.kind == Kind::kScalar || is_only_text) {
       Line(depth, name + ": " +
-                      (key.is_secret ? std::string(kRedacted) : Scalar(node.text, node.is_string)));
+                      (key.is_secret ? std::string(kRedacted)
+                                     : Scalar(node.text, node.is_string || is_only_text)));
       return;
     }
     std::string list;
     for (const YamlNodePtr& item : node.items) {
       list += list.empty() ? "" : ", ";
-      list += key.is_secret ? std::string(kRedacted) : Scalar(item->text, item->is_string);
+      const bool is_string = item->is_string || item->kind != Kind::kScalar;
+      list += key.is_secret ? std::string(kRedacted) : Scalar(item->text, is_string);
     }
     Line(depth, name + ": [" + list + "]");
   }

@@ -119,7 +119,7 @@ constexpr std::array kKeys = std::to_array<ConfigKey>({
     Ignored("receivers.otlp.protocols.http.logs_url_path", kString, kTracesOnly),
     Key("receivers.otlp.protocols.http.max_request_body_size", kBytes,
         "The largest request after decompression; a larger one is refused for good (413).")
-        .Default("64MiB")
+        .Default("67108864")
         .Within(kKiB, kGiB)
         .OrZero(),
     Key("receivers.otlp.protocols.http.compression_algorithms", kCompressionList,

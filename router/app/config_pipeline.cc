@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "router/app/config_check.h"
+#include "router/app/config_keys.h"
 #include "router/app/config_view.h"
 
 namespace router {

@@ -9,6 +9,7 @@
 
 #include "router/app/config_auth.h"
 #include "router/app/config_check.h"
+#include "router/app/config_consistency.h"
 #include "router/app/config_headers.h"
 #include "router/app/config_http.h"
 #include "router/app/config_in_force.h"
@@ -101,8 +102,11 @@ Config::DnsResolver ReadDns(const YamlEntry& entry, const std::string& shown, Fa
   ReadUnlessZero(dns, "timeout", resolver.timeout);
   const std::string key = shown + ".dns.hostname";
   const Result<Config::Address> as_address = ParseAddress(resolver.hostname, kOtlpPort);
+  const Result<void> is_name = CheckHostName(resolver.hostname);
   if (resolver.hostname.empty()) {
     log.Refuse(entry.line, key, "no hostname specified to resolve the backends");
+  } else if (!is_name) {
+    log.Refuse(FindEntry(dns, "hostname")->line, key, is_name.error().message);
   } else if (!as_address || as_address->host != resolver.hostname) {
     log.Refuse(FindEntry(dns, "hostname")->line, key, "expected a name without a port or a scheme",
                "the port goes to " + shown + ".dns.port");
@@ -165,7 +169,8 @@ void ReadExporter(const YamlNode& root, const YamlEntry& entry, Config& config, 
   ReadResolver(entry, shown, config, log);
 }
 
-void ReadHealth(const YamlNode& root, Config::Health& health, FaultLog& log) {
+// Returns the id of the extension in use.
+std::string ReadHealth(const YamlNode& root, Config::Health& health, FaultLog& log) {
   std::string id = "health_check";
   if (FindEntry(&root, "service.extensions") != nullptr) {
     health.is_enabled = false;
@@ -196,10 +201,11 @@ void ReadHealth(const YamlNode& root, Config::Health& health, FaultLog& log) {
   }
   Read(section, "endpoint", health.endpoint);
   Read(section, "path", health.path);
-  if (!health.path.starts_with('/')) {
+  if (!IsUrlPath(health.path)) {
     log.Refuse(FindEntry(section, "path")->line, "extensions." + Shown(id) + ".path",
-               "a path starts with /");
+               "a path starts with / and is printable ASCII without spaces, '?', '#' and '*'");
   }
+  return id;
 }
 
 void ReadMetrics(const YamlNode* telemetry, Config::Metrics& metrics, FaultLog& log) {
@@ -245,6 +251,23 @@ void ReadTelemetry(const YamlNode& root, Config& config, FaultLog& log) {
   ReadMetrics(telemetry, config.metrics, log);
 }
 
+// Kept as MayAsk() compares them: lower case, no dot at the end.
+void ReadAllowedHosts(const YamlNode* own, Config::Admin& admin, FaultLog& log) {
+  constexpr std::string_view kShown = "spanring.admin.allowed_hosts";
+  for (const Word& word : ReadWords(own, "admin.allowed_hosts")) {
+    std::string host = LowerCase(word.text);
+    const Result<Config::Address> address = ParseAddress(host, 1);
+    if (!address || address->host != host) {
+      log.Refuse(word.line, kShown, "expected a host name without a scheme and a port",
+                 "it is compared with the name in Host; addresses are always allowed");
+    } else if (host.find('*') != std::string::npos) {
+      log.Refuse(word.line, kShown, "a name with * is none", "list every name");
+    }
+    if (host.ends_with('.')) host.pop_back();
+    admin.allowed_hosts.push_back(std::move(host));
+  }
+}
+
 void ReadOwn(const YamlNode& root, Config& config, FaultLog& log) {
   using Algorithm = Config::Ring::Algorithm;
   constexpr Choice<Algorithm> kAlgorithms[] = {{"spanring", Algorithm::kSpanring},
@@ -277,21 +300,9 @@ void ReadOwn(const YamlNode& root, Config& config, FaultLog& log) {
   Read(own, "admin.enabled", config.admin.is_enabled);
   Read(own, "admin.endpoint", config.admin.endpoint);
   config.admin.is_default = FindValue(own, "admin.endpoint") == nullptr;
-  for (const Word& word : ReadWords(own, "admin.allowed_hosts")) {
-    config.admin.allowed_hosts.push_back(LowerCase(word.text));
-  }
+  ReadAllowedHosts(own, config.admin, log);
   Read(own, "drain.delay", config.drain.delay);
   Read(own, "drain.timeout", config.drain.timeout);
-  const YamlEntry* request = FindEntry(own, "request");
-  if (config.request.default_timeout > config.request.timeout_max) {
-    log.Refuse(request->line, "spanring.request.default_timeout",
-               "must not be longer than spanring.request.timeout_max");
-  }
-  const YamlEntry* backend = FindEntry(own, "backend");
-  if (config.backend.request_bytes_max > config.backend.pending_bytes_max) {
-    log.Refuse(backend->line, "spanring.backend.max_request_bytes",
-               "must not be larger than spanring.backend.pending_bytes_max");
-  }
 }
 
 // The default is the Collector's, and who writes it out asks for nothing else.
@@ -319,9 +330,10 @@ std::optional<Config> ReadTree(const YamlNode& root, FaultLog& log) {
   if (pipeline.exporter != nullptr) {
     ReadExporter(root, *pipeline.exporter, config, log);
   }
-  ReadHealth(root, config.health, log);
+  const std::string health_id = ReadHealth(root, config.health, log);
   ReadTelemetry(root, config, log);
   ReadOwn(root, config, log);
+  CheckConsistency(root, config, health_id, log);
   if (pipeline.exporter != nullptr) {
     CheckAttemptTime(*pipeline.exporter, config, log);
   }

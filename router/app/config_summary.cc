@@ -1,9 +1,11 @@
 #include "router/app/config_summary.h"
 
+#include <set>
 #include <variant>
 
 #include "router/app/config_values.h"
 #include "router/app/go_duration.h"
+#include "router/base/ascii_text.h"
 
 namespace router {
 namespace {
@@ -23,7 +25,11 @@ std::string_view NameOf(Config::Ring::Algorithm algorithm) {
 }
 
 std::string TextOf(const Config::StaticResolver& resolver) {
-  const std::size_t count = resolver.hosts.size();
+  std::set<std::string> addresses;  // one that is listed twice is one backend
+  for (const Config::StaticHost& host : resolver.hosts) {
+    addresses.insert(LowerCase(FormatAddress(host.address)));
+  }
+  const std::size_t count = addresses.size();
   return std::to_string(count) + (count == 1 ? " static backend" : " static backends");
 }
 

@@ -1,8 +1,11 @@
 #include "router/app/config_tls.h"
 
+#include <openssl/x509.h>
+
 #include <utility>
 
 #include "router/app/config_view.h"
+#include "router/transport/certificate.h"
 #include "router/transport/tls_names.h"
 
 namespace router {
@@ -80,6 +83,26 @@ std::vector<std::string> ReadNames(Block& block, std::string_view key, std::stri
   return names;
 }
 
+// What stands in the file itself is as wrong on any machine.
+void CheckPem(Block& block, const TlsSettings& settings) {
+  const auto refuse = [&](const char* key, const auto& result) {
+    if (!result) block.Refuse(key, result.error().message);
+    return result.has_value();
+  };
+  bool are_good = !settings.cert_pem.empty() && !settings.key_pem.empty();
+  if (!settings.cert_pem.empty()) {
+    are_good &= refuse("cert_pem", ParseCertificates(settings.cert_pem));
+  }
+  if (!settings.key_pem.empty()) are_good &= refuse("key_pem", ParseKey(settings.key_pem));
+  if (!are_good) return;
+  const auto certificates = ParseCertificates(settings.cert_pem);
+  const auto key = ParseKey(settings.key_pem);
+  if (X509_check_private_key(certificates->front().get(), key->get()) != 1) {
+    TakeOpensslError();
+    block.Refuse("key_pem", "is not the key of the first certificate in cert_pem");
+  }
+}
+
 TlsSettings ReadCommon(Block& block) {
   TlsSettings settings;
   settings.cert_file = block.Text("cert_file");
@@ -99,6 +122,7 @@ TlsSettings ReadCommon(Block& block) {
   if (!settings.key_file.empty() && !settings.key_pem.empty()) {
     block.Refuse("key_pem", "provide either key file or PEM, but not both");
   }
+  CheckPem(block, settings);
   if (settings.min_version > settings.max_version) {
     block.Refuse("min_version", "min_version cannot be greater than max_version");
   }
@@ -176,6 +200,11 @@ std::optional<TlsSettings> ReadClientTls(const YamlEntry* tls, const std::string
   const bool has_ca = !settings.ca_file.empty() || !settings.ca_pem.empty();
   if (!settings.ca_file.empty() && !settings.ca_pem.empty()) {
     block.Refuse("ca_pem", "provide either a CA file or the PEM-encoded string, but not both");
+  }
+  if (!settings.ca_pem.empty()) {
+    if (const auto authorities = ParseCertificates(settings.ca_pem); !authorities) {
+      block.Refuse("ca_pem", authorities.error().message);
+    }
   }
   if (HasCertificate(settings) != HasKey(settings)) {
     block.Refuse("", "TLS configuration must include both certificate and key, or neither");

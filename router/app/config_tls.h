@@ -1,6 +1,7 @@
 // The `tls:` blocks of a configuration, as the Collector's configtls has them.
 //
-// Only what can be said without opening a file: that is TlsSource's (tls_source.h).
+// Only what can be said without opening a file, so that a *_pem is parsed and a *_file is not: that
+// is TlsSource's (tls_source.h).
 // Thread safety: pure. Private keys may be in the file: no message repeats a value of a *_pem key.
 #pragma once
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/ip/address_v6.hpp>
 #include <charconv>
 #include <limits>
 #include <numeric>
@@ -12,6 +13,8 @@ namespace router {
 namespace {
 
 constexpr std::size_t kWordBytesMax = 64;
+constexpr std::size_t kHostNameBytesMax = 253;
+constexpr std::size_t kHostLabelBytesMax = 63;
 
 struct ByteUnit {
   std::string_view name;
@@ -59,6 +62,12 @@ std::size_t Distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+bool IsIpv6(const std::string& text) {
+  boost::system::error_code error;
+  boost::asio::ip::make_address_v6(text, error);
+  return !error;
+}
+
 bool IsHostCharacter(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte > 0x20 && byte != 0x7f && c != '/' && c != '[' && c != ']' && c != '@' && c != '?' &&
@@ -96,6 +105,8 @@ Result<std::int64_t> ParseInteger(std::string_view text) {
 }
 
 Result<double> ParseNumber(std::string_view text) {
+  const bool has_plus = text.starts_with('+') && !text.starts_with("+-");
+  text.remove_prefix(has_plus ? 1 : 0);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
@@ -105,6 +116,7 @@ Result<double> ParseNumber(std::string_view text) {
 }
 
 Result<std::int64_t> ParseByteSize(std::string_view text) {
+  text.remove_prefix(text.starts_with('+') ? 1 : 0);
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const Result<std::int64_t> number = ParseInteger(text.substr(0, digits));
   std::string_view name = text.substr(digits);
@@ -133,6 +145,34 @@ std::string FormatByteSize(std::uint64_t bytes) {
   return std::to_string(bytes);
 }
 
+Result<void> CheckHostName(std::string_view name) {
+  if (name.ends_with('.')) {
+    name.remove_suffix(1);
+  }
+  if (name.size() > kHostNameBytesMax) {
+    return Failure("a host name has at most 253 characters");
+  }
+  for (bool is_last = false; !is_last;) {
+    const std::size_t end = std::min(name.find('.'), name.size());
+    is_last = end == name.size();
+    if (end == 0) {
+      return Failure("a host name has something before, between and after its dots");
+    }
+    if (end > kHostLabelBytesMax) {
+      return Failure("each part of a host name has at most 63 characters");
+    }
+    name.remove_prefix(std::min(end + 1, name.size()));
+  }
+  return {};
+}
+
+bool IsUrlPath(std::string_view path) {
+  const auto is_good = [](char c) {
+    return c > 0x20 && c < 0x7f && c != '?' && c != '#' && c != '*';
+  };
+  return path.starts_with('/') && std::all_of(path.begin(), path.end(), is_good);
+}
+
 Result<Config::Address> ParseAddress(std::string_view text, std::uint16_t default_port) {
   const tl::unexpected<Error> wrong = Failure("expected host:port");
   if (text.find("://") != std::string_view::npos) {
@@ -147,7 +187,7 @@ Result<Config::Address> ParseAddress(std::string_view text, std::uint16_t defaul
     }
     address.host = text.substr(1, close - 1);
     port = text.substr(close + 1);
-    if (address.host.find(':') == std::string::npos) {
+    if (!IsIpv6(address.host)) {
       return Failure("brackets are for IPv6 addresses only");
     }
   } else {
@@ -160,6 +200,12 @@ Result<Config::Address> ParseAddress(std::string_view text, std::uint16_t defaul
   }
   if (!std::all_of(address.host.begin(), address.host.end(), IsHostCharacter)) {
     return wrong;
+  }
+  const bool is_name = !address.host.empty() && address.host.find(':') == std::string::npos;
+  if (is_name) {
+    if (const Result<void> good = CheckHostName(address.host); !good) {
+      return tl::unexpected(good.error());
+    }
   }
   if (port.empty()) {
     if (default_port == 0 || address.host.empty()) {

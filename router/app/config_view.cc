@@ -27,8 +27,9 @@ const YamlNode* FindValue(const YamlNode* section, std::string_view path) {
 }
 
 void Read(const YamlNode* section, std::string_view path, std::string& value) {
-  if (const YamlNode* node = FindValue(section, path)) {
-    value = node->text;
+  const YamlEntry* entry = FindEntry(section, path);
+  if (entry != nullptr && entry->value->HasText()) {
+    value = entry->value->text;
   }
 }
 

@@ -1,7 +1,6 @@
 // Typed reading of a YAML tree that CheckConfigKeys has looked at: absent, null or faulty values
 // leave the default in place, since the check has reported what is wrong.
-// Thread safety: pure
-// functions. A null `section` is an empty one.
+// Thread safety: pure functions. A null `section` is an empty one.
 #pragma once
 
 #include <chrono>
@@ -22,6 +21,7 @@ const YamlEntry* FindEntry(const YamlNode* section, std::string_view path);
 // The value there, or nullptr when it is absent or null.
 const YamlNode* FindValue(const YamlNode* section, std::string_view path);
 
+// Of a variable the text as it is, even one that YAML reads as null.
 void Read(const YamlNode* section, std::string_view path, std::string& value);
 void Read(const YamlNode* section, std::string_view path, bool& value);
 void Read(const YamlNode* section, std::string_view path, Config::Address& value);

@@ -128,6 +128,14 @@ void Discovery::OnEndpoints(const resolver::EndpointSet& endpoints) {
   on_endpoints_(Known());
 }
 
+std::multiset<std::string> Discovery::HostNames() const {
+  std::map<std::string, std::string> host_of;  // members of the same name count once
+  for (const resolver::StaticHost& host : hosts_) host_of.emplace(host.name, host.host);
+  std::multiset<std::string> names;
+  for (const auto& [name, host] : host_of) names.insert(host);
+  return names;
+}
+
 std::vector<BackendEndpoint> Discovery::NameFor(Config::Ring::Algorithm algorithm) {
   use_collector_names_ = UsesCollectorNames(algorithm);
   return Known();

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ class Discovery final : private resolver::Listener {
   void TakeOverFrom(const Discovery& former);
   void Start();
   void Stop();
+
+  // The hostnames of which OnAttemptHandler hears, one per member of a static list; none: of one.
+  std::multiset<std::string> HostNames() const;
 
   // For a ring of that algorithm from now on. Returns what is known, with the names that such a
   // ring hashes.

@@ -22,6 +22,8 @@ class FileWatch {
   bool HasChanged();
   // What they were at the last look, or at Watch(), has been read.
   void MarkRead();
+  // At the last look, or at Watch(), they were as they had been read.
+  bool IsAsRead() const { return seen_ == read_; }
   // They could not be read. True: that has not been said of this state of theirs.
   bool IsNews();
 

@@ -11,9 +11,11 @@
 #include <cstdlib>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "router/app/application.h"
+#include "router/app/auth_sources.h"
 #include "router/app/config_reader.h"
 #include "router/app/config_reload.h"
 #include "router/app/config_summary.h"
@@ -28,7 +30,9 @@ namespace {
 using router::ConfigReport;
 
 constexpr int kExitConfig = 1;
+constexpr int kExitCommandLine = static_cast<int>(CLI::ExitCodes::RequiredError);
 constexpr timespec kLook{.tv_sec = 1, .tv_nsec = 0};  // between two looks at the file
+constexpr int kRetryAfterLooks = 5;                   // after a reload that failed
 
 // Prints every fault and warning to stderr.
 ConfigReport ReadAndReport(const std::string& path) {
@@ -48,8 +52,12 @@ int Validate(const std::string& path) {
     std::fprintf(stderr, "%s: %zu errors\n", path.c_str(), report.faults.size());
     return kExitConfig;
   }
-  // Not a fault of the file: the machine that checks it need not have the certificates.
-  for (const std::string& trouble : router::FindTlsTrouble(*report.config)) {
+  // Not faults of the file: the machine that checks it need not have certificates and credentials.
+  std::vector<std::string> troubles = router::FindTlsTrouble(*report.config);
+  for (std::string& trouble : router::FindAuthTrouble(*report.config)) {
+    troubles.push_back(std::move(trouble));
+  }
+  for (const std::string& trouble : troubles) {
     std::fprintf(stderr, "warning: it would not start on this machine: %s\n", trouble.c_str());
   }
   std::printf("%s: valid: %s\n", path.c_str(), router::Summarize(*report.config).c_str());
@@ -68,11 +76,28 @@ int PrintConfig(const std::string& path) {
   return 0;
 }
 
+// A look at the watched file, which is read when it has changed. After a reload that failed it is
+// also read as it is: what was wrong may be in another file, such as a token that comes later.
+void LookAt(router::FileWatch& watch, router::Application& application, const std::string& path,
+            int& looks) {
+  ++looks;
+  if (watch.HasChanged()) {
+    application.Reload(router::RereadConfigFile(path));
+    watch.MarkRead();
+  } else if (watch.IsAsRead() && application.has_failed_reload() && looks >= kRetryAfterLooks) {
+    application.RetryReload(router::RereadConfigFile(path));
+  } else {
+    return;
+  }
+  looks = 0;
+}
+
 // Runs the application until it has drained; SIGTERM and SIGINT ask it to. SIGHUP reads the file
 // again, and so does a change of it when there is a `watch`.
 int WaitForEnd(router::Application& application, const sigset_t& signals, const std::string& path,
                router::FileWatch* watch) {
   int exit_code = 0;
+  int looks = 0;
   std::atomic<bool> is_done = false;
   std::thread control([&] {
     exit_code = application.Run();
@@ -81,10 +106,7 @@ int WaitForEnd(router::Application& application, const sigset_t& signals, const 
   });
   while (!is_done) {
     const int signal = sigtimedwait(&signals, nullptr, watch != nullptr ? &kLook : nullptr);
-    if (signal < 0 && watch != nullptr && watch->HasChanged()) {
-      application.Reload(router::RereadConfigFile(path));
-      watch->MarkRead();
-    }
+    if (signal < 0 && watch != nullptr) LookAt(*watch, application, path, looks);
     if (signal == SIGHUP) application.Reload(router::RereadConfigFile(path));
     if (signal == SIGTERM || signal == SIGINT) application.RequestDrain();
   }
@@ -177,7 +199,7 @@ int main(int argc, char** argv) {
   }
   if (config.empty()) {
     std::fprintf(stderr, "spanring: --config FILE is needed; see --help\n");
-    return kExitConfig;
+    return kExitCommandLine;
   }
   if (validate->parsed()) return Validate(config);
   if (print_config->parsed()) return PrintConfig(config);

@@ -4,7 +4,9 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <iterator>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "router/app/application.h"
@@ -25,28 +27,35 @@ std::optional<std::vector<std::uint8_t>> ParseTraceId(const std::string& text) {
   return bytes;
 }
 
-// Resolves once: all entries of a static list, or one DNS answer.
-std::vector<BackendEndpoint> ResolveOnce(const Config& config, std::string* why_not) {
+struct Resolved {
+  std::vector<BackendEndpoint> backends;
+  std::map<std::string, std::string> failures;  // by hostname, why
+};
+
+// Each name once: all entries of a static list, or one answer of DNS or Kubernetes.
+Resolved ResolveOnce(const Config& config) {
   boost::asio::io_context io(1);
   ResolverStats stats;
-  std::vector<BackendEndpoint> found;
-  std::size_t left = 1;
-  if (const auto* list = std::get_if<Config::StaticResolver>(&config.resolver)) {
-    left = list->hosts.size();
-  }
+  Resolved resolved;
+  std::multiset<std::string> left;
   Discovery discovery(
       io, config, stats,
-      [&](std::vector<BackendEndpoint> endpoints) { found = std::move(endpoints); },
+      [&](std::vector<BackendEndpoint> endpoints) { resolved.backends = std::move(endpoints); },
       [&](const resolver::ResolutionReport& report) {
+        const auto name = left.find(report.hostname);
+        if (name == left.end() && !left.empty()) return;  // a second attempt, others being slow
         if (report.outcome != resolver::Outcome::kSuccess) {
-          *why_not = report.hostname + ": " + std::string(resolver::OutcomeName(report.outcome)) +
-                     (report.detail.empty() ? "" : " (" + report.detail + ")");
+          resolved.failures[report.hostname] =
+              std::string(resolver::OutcomeName(report.outcome)) +
+              (report.detail.empty() ? "" : " (" + report.detail + ")");
         }
-        if (--left == 0) io.stop();
+        if (name != left.end()) left.erase(name);
+        if (left.empty()) io.stop();
       });
+  left = discovery.HostNames();
   discovery.Start();
   io.run();
-  return found;
+  return resolved;
 }
 
 }  // namespace
@@ -61,11 +70,13 @@ int PrintOwners(const Config& config, const std::vector<std::string>& trace_ids)
     }
     ids.push_back(*id);
   }
-  std::string why_not = "no backend";
-  const std::vector<BackendEndpoint> endpoints = ResolveOnce(config, &why_not);
+  const Resolved resolved = ResolveOnce(config);
+  for (const auto& [hostname, reason] : resolved.failures) {
+    std::fprintf(stderr, "%s: not resolved: %s\n", Printable(hostname).c_str(), reason.c_str());
+  }
   Membership membership;
-  membership.SetKnown(endpoints);
-  for (const BackendEndpoint& endpoint : endpoints) membership.OnReady(0, endpoint.name);
+  membership.SetKnown(resolved.backends);
+  for (const BackendEndpoint& endpoint : resolved.backends) membership.OnReady(0, endpoint.name);
   const auto table = BuildRoutingTable(membership, ToRingOptions(config.ring), {});
   if (!table) {
     std::fprintf(stderr, "%s\n", table.error().message.c_str());
@@ -73,8 +84,14 @@ int PrintOwners(const Config& config, const std::vector<std::string>& trace_ids)
   }
   const Ring& ring = (*table)->ring;
   if (ring.empty()) {
-    std::fprintf(stderr, "no backends: %s\n", why_not.c_str());
+    std::fprintf(stderr, "no backends\n");
     return 1;
+  }
+  if (!resolved.failures.empty()) {
+    std::fprintf(stderr,
+                 "this ring is without the backends of %zu names: once they resolve, "
+                 "traces have other owners\n",
+                 resolved.failures.size());
   }
   for (std::size_t i = 0; i < ids.size(); ++i) {
     std::printf("%s %s\n", trace_ids[i].c_str(),
@@ -84,7 +101,7 @@ int PrintOwners(const Config& config, const std::vector<std::string>& trace_ids)
               static_cast<unsigned long long>(ring.fingerprint()),
               static_cast<int>(RingAlgorithmName(ToRingOptions(config.ring).algorithm).size()),
               RingAlgorithmName(ToRingOptions(config.ring).algorithm).data(), ring.size());
-  return 0;
+  return resolved.failures.empty() ? 0 : 1;
 }
 
 }  // namespace router

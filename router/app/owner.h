@@ -10,7 +10,8 @@
 namespace router {
 
 // Prints one line per trace ID (32 hex digits) and the ring's fingerprint. The exit code: 0, or 1
-// with the reason on stderr.
+// with the reason on stderr: no ring, or one without the backends of names that did not resolve,
+// each of which is named.
 int PrintOwners(const Config& config, const std::vector<std::string>& trace_ids);
 
 }  // namespace router

@@ -1,15 +1,15 @@
 #include "router/app/plain_http.h"
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
-#include <chrono>
-#include <optional>
+#include <vector>
 
 #include "resolver/endpoint.h"
+#include "router/app/address_lookup.h"
+#include "router/base/log.h"
 
 namespace router {
 namespace {
@@ -18,23 +18,21 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::asio::ip::tcp;
 
-constexpr std::uint16_t kHttpPort = 80;
 constexpr std::size_t kBodyBytesMax = 64 * 1024;
 
 // One connection, one request, one answer; each step starts the next, an error ends them.
 class Exchange {
  public:
-  Exchange(boost::asio::io_context& io, const std::string& authority, std::string_view path)
-      : stream_(io) {
+  Exchange(boost::asio::io_context& io, const PlainUrl& url) : stream_(io) {
     request_.version(11);
     request_.method(http::verb::get);
-    request_.target(beast::string_view(path.data(), path.size()));
-    request_.set(http::field::host, authority);
+    request_.target(url.path);
+    request_.set(http::field::host, url.authority);
     request_.keep_alive(false);
     parser_.body_limit(kBodyBytesMax);
   }
 
-  void Start(const tcp::resolver::results_type& addresses, TimePoint deadline) {
+  void Start(const std::vector<tcp::endpoint>& addresses, TimePoint deadline) {
     stream_.expires_at(deadline);
     stream_.async_connect(addresses, [this](const beast::error_code& error, const auto&) {
       if (!Fails(error)) Send();
@@ -69,27 +67,31 @@ class Exchange {
 
 }  // namespace
 
-Result<HttpReply> GetPlainHttp(std::string_view url, TimePoint deadline) {
+Result<PlainUrl> ParsePlainUrl(std::string_view text) {
   constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) {
-    return Failure(std::string(url) + ": not a URL that begins with http://");
-  }
-  const std::string_view rest = url.substr(kScheme.size());
+  const std::string shown = Printable(text);
+  if (!text.starts_with(kScheme)) return Failure(shown + ": not a URL that begins with http://");
+  const std::string_view rest = text.substr(kScheme.size());
   const std::size_t slash = rest.find('/');
-  const std::string authority(rest.substr(0, slash));
-  const std::string_view path = slash == std::string_view::npos ? "/" : rest.substr(slash);
-  const auto target = resolver::ParseHostPort(authority);
-  if (!target) return Failure(std::string(url) + ": " + target.error());
+  PlainUrl url;
+  url.text = shown;
+  url.authority = rest.substr(0, slash);
+  if (slash != std::string_view::npos) url.path = rest.substr(slash);
+  const auto target = resolver::ParseHostPort(url.authority);
+  if (!target) return Failure(shown + ": " + target.error());
+  url.host = target->host;
+  url.port = target->port.value_or(url.port);
+  return url;
+}
 
+Result<HttpReply> GetPlainHttp(const PlainUrl& url, TimePoint deadline) {
+  const auto addresses = LookUp(url.host, url.port, deadline);
+  if (!addresses) return Failure(url.text + ": " + addresses.error().message);
   boost::asio::io_context io(1);
-  boost::system::error_code unresolved;
-  const auto addresses = tcp::resolver(io).resolve(
-      target->host, std::to_string(target->port.value_or(kHttpPort)), unresolved);
-  if (unresolved) return Failure(std::string(url) + ": " + unresolved.message());
-  Exchange exchange(io, authority, path);
-  exchange.Start(addresses, deadline);
+  Exchange exchange(io, url);
+  exchange.Start(*addresses, deadline);
   io.run();
-  if (!exchange.error().empty()) return Failure(std::string(url) + ": " + exchange.error());
+  if (!exchange.error().empty()) return Failure(url.text + ": " + exchange.error());
   return exchange.TakeReply();
 }
 

@@ -2,6 +2,7 @@
 // Thread safety: any thread; blocks until the answer or the deadline.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,18 @@ struct HttpReply {
   std::string body;
 };
 
-// `url`: http://HOST[:PORT][/PATH]. An error: the URL is none of these, or no whole answer came.
-Result<HttpReply> GetPlainHttp(std::string_view url, TimePoint deadline);
+struct PlainUrl {
+  std::string text;       // as written
+  std::string authority;  // HOST[:PORT]
+  std::string host;
+  std::uint16_t port = 80;
+  std::string path = "/";
+};
+
+// `text`: http://HOST[:PORT][/PATH]. An error says what else it is.
+Result<PlainUrl> ParsePlainUrl(std::string_view text);
+
+// An error: no whole answer came before the deadline, the look-up of the name included.
+Result<HttpReply> GetPlainHttp(const PlainUrl& url, TimePoint deadline);
 
 }  // namespace router

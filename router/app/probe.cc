@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "resolver/endpoint.h"
+#include "router/app/address_lookup.h"
 #include "router/app/go_duration.h"
 #include "router/app/plain_http.h"
 #include "router/base/log.h"
@@ -182,14 +183,14 @@ class Call final : private ConnectionOwner, private ResponseSink {
 };
 
 // Asks until it says 200.
-Result<void> AwaitReady(const std::string& url, TimePoint deadline) {
+Result<void> AwaitReady(const PlainUrl& url, TimePoint deadline) {
   for (;;) {
     const auto reply = GetPlainHttp(url, deadline);
     if (reply && reply->status == 200) return {};
     if (Clock::now() + kReadyzInterval >= deadline) {
       if (!reply) return Failure("not ready: " + reply.error().message);
-      return Failure(
-          fmt::format("not ready: {} says {}: {}", url, reply->status, Printable(reply->body, 80)));
+      return Failure(fmt::format("not ready: {} says {}: {}", url.text, reply->status,
+                                 Printable(reply->body, 80)));
     }
     std::this_thread::sleep_for(kReadyzInterval);
   }
@@ -207,17 +208,29 @@ Result<Headers> ParseHeaders(const std::vector<std::string>& texts) {
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(name.data());
     if (equals == std::string::npos || name.starts_with(':') ||
         nghttp2_check_header_name(bytes, name.size()) == 0) {
-      return Failure("--header " + name + "…: not NAME=VALUE with the name of a header");
+      return Failure("--header " + Printable(name) + "…: not NAME=VALUE with the name of a header");
     }
-    headers.emplace_back(std::move(name), text.substr(equals + 1));
+    std::string value = text.substr(equals + 1);
+    const auto* value_bytes = reinterpret_cast<const std::uint8_t*>(value.data());
+    if (nghttp2_check_header_value(value_bytes, value.size()) == 0) {
+      return Failure("--header " + name +
+                     "=…: a value of one line, without control characters, is needed");
+    }
+    headers.emplace_back(std::move(name), std::move(value));
   }
   return headers;
 }
 
 Result<TlsContext::Ptr> MakeTls(const ProbeOptions& options) {
   const bool is_wanted = options.is_tls || !options.ca_file.empty() || !options.cert_file.empty() ||
-                         !options.server_name.empty() || options.skip_verify;
+                         !options.key_file.empty() || !options.server_name.empty() ||
+                         options.skip_verify;
   if (!is_wanted) return TlsContext::Ptr();
+  if (options.cert_file.empty() != options.key_file.empty()) {
+    return Failure(options.cert_file.empty()
+                       ? "--tls-key: our certificate is needed with it: --tls-cert FILE"
+                       : "--tls-cert: its key is needed with it: --tls-key FILE");
+  }
   TlsSettings settings;
   settings.ca_file = options.ca_file;
   settings.cert_file = options.cert_file;
@@ -241,16 +254,15 @@ Result<std::string> Run(const ProbeOptions& options, const std::string& trace_id
   const auto tls = MakeTls(options);
   if (!tls) return tl::unexpected(tls.error());
   if (!options.readyz.empty()) {
-    if (const auto ready = AwaitReady(options.readyz, deadline); !ready) {
+    const auto url = ParsePlainUrl(options.readyz);
+    if (!url) return Failure("--readyz " + url.error().message);
+    if (const auto ready = AwaitReady(*url, deadline); !ready) {
       return tl::unexpected(ready.error());
     }
   }
-
-  boost::asio::io_context io(1);
-  boost::system::error_code unresolved;
-  const std::string port = std::to_string(target->port.value_or(resolver::kDefaultPort));
-  const auto addresses = tcp::resolver(io).resolve(target->host, port, unresolved);
-  if (unresolved) return Failure(options.endpoint + ": " + unresolved.message());
+  const std::uint16_t port = target->port.value_or(resolver::kDefaultPort);
+  const auto addresses = LookUp(target->host, port, deadline);
+  if (!addresses) return Failure("--endpoint " + addresses.error().message);
 
   std::vector<nghttp2_nv> fields = {StaticField(":method", "POST"),
                                     StaticField(":scheme", *tls ? "https" : "http"),
@@ -264,11 +276,11 @@ Result<std::string> Run(const ProbeOptions& options, const std::string& trace_id
   const std::string message = OneSpan(trace_id);
   // As clients do: the next address when there is no connection to the first.
   std::string tried;
-  for (const auto& entry : addresses) {
-    const std::string address = resolver::CanonicalName(entry.endpoint());
+  for (const tcp::endpoint& endpoint : *addresses) {
+    const std::string address = resolver::CanonicalName(endpoint);
     const TimePoint started = Clock::now();
     Call call(fields, message, deadline);
-    const Result<void> result = call.Run(entry.endpoint(), *tls, target->host);
+    const Result<void> result = call.Run(endpoint, *tls, target->host);
     if (result) {
       const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - started);
       return fmt::format("acknowledged by {}, {}, {} ms", address, *tls ? "TLS" : "plaintext",

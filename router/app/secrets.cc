@@ -11,9 +11,10 @@ Result<void> Secrets::Load(const Config& config, TimePoint now) {
   const auto load_tls = [&](TlsSource Sources::*source, const std::optional<TlsSettings>& settings,
                             const std::string& key) {
     const Result<void> loaded = (next.*source).Load(settings, key, now);
-    if (!loaded) (sources_.*source).CountFailedLoad();
+    if (!loaded) failed_ = source;
     return loaded;
   };
+  failed_ = nullptr;
   Result<void> loaded = load_tls(&Sources::grpc_tls, receiver.tls, GrpcTlsKey(config));
   if (loaded) loaded = load_tls(&Sources::http_tls, receiver.http.tls, HttpTlsKey(config));
   if (loaded) loaded = load_tls(&Sources::backend_tls, config.exporter.tls, ExporterTlsKey(config));
@@ -22,6 +23,10 @@ Result<void> Secrets::Load(const Config& config, TimePoint now) {
   if (loaded) loaded = next.backend_auth.Load(config.exporter.auth);
   if (loaded) sources_ = std::move(next);
   return loaded;
+}
+
+void Secrets::CountFailedLoad() {
+  if (failed_ != nullptr) (sources_.*failed_).CountFailedLoad();
 }
 
 bool Secrets::Poll(TimePoint now) {

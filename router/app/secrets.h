@@ -21,6 +21,8 @@ class Secrets {
   // From now on those of `config`, as the files are now. All or nothing: after an error, which
   // names key, file and reason, everything is as it was.
   Result<void> Load(const Config& config, TimePoint now);
+  // The error of the last Load() has been told. It counts, if it was that of a certificate.
+  void CountFailedLoad();
   // Looks after the files. True: something is another one.
   bool Poll(TimePoint now);
   void AddTo(WorkerOptions& options) const;
@@ -38,6 +40,7 @@ class Secrets {
   };
 
   Sources sources_;
+  TlsSource Sources::*failed_ = nullptr;  // whose files the last Load() could not use
 };
 
 }  // namespace router

@@ -8,6 +8,23 @@
 
 namespace router {
 
+namespace {
+
+// The references without what stands around them and without defaults: both may be secrets.
+std::string ReferencesIn(std::string_view text) {
+  std::string references;
+  for (std::size_t at; (at = text.find("${")) != std::string_view::npos;) {
+    text.remove_prefix(at);
+    const std::size_t end = std::min({text.find('}'), text.find(":-"), text.find("${", 2)});
+    if (end == std::string_view::npos) break;
+    references.append(references.empty() ? "" : " ").append(text.substr(0, end)).append("}");
+    text.remove_prefix(end);
+  }
+  return references;
+}
+
+}  // namespace
+
 void YamlBuilder::OnNull(int line, AnchorId anchor) {
   if (AwaitsKey()) {
     Refuse(line, "a key is missing before the colon");
@@ -185,7 +202,7 @@ void YamlBuilder::CloseMapping(Open& open) {
 YamlBuilder::Built YamlBuilder::Expand(int line, const std::string& text, bool is_string) {
   Expansion expansion = ExpandEnvironment(text, environment_);
   for (const std::string& complaint : expansion.complaints) {
-    log_.Refuse(line, "", Shown(text) + ": " + complaint);
+    log_.Refuse(line, "", Shown(ReferencesIn(text)) + ": " + complaint);
   }
   for (const std::string& name : expansion.unset) {
     log_.Warn(line, "", "the environment variable " + Shown(name) + " is not set; empty is used",

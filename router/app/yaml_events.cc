@@ -7,6 +7,8 @@
 
 #include <exception>
 #include <sstream>
+#include <string>
+#include <string_view>
 
 namespace router {
 namespace {
@@ -67,6 +69,13 @@ class Adapter : public YAML::EventHandler {
   YamlEvents& events_;
 };
 
+// Later versions of yaml-cpp repeat the name: perhaps that is a password that begins with `*`.
+std::string MessageOf(const YAML::Exception& exception) {
+  constexpr std::string_view kNoAnchor = "the referenced anchor is not defined";
+  if (!exception.msg.starts_with(kNoAnchor)) return exception.msg;
+  return std::string(kNoAnchor) + "; a value that begins with * needs quotes";
+}
+
 }  // namespace
 
 std::optional<YamlSyntaxError> ParseYaml(std::string_view text, YamlEvents& events) {
@@ -78,7 +87,8 @@ std::optional<YamlSyntaxError> ParseYaml(std::string_view text, YamlEvents& even
       return YamlSyntaxError{0, 0, "more than one YAML document; only one is read"};
     }
   } catch (const YAML::Exception& exception) {
-    return YamlSyntaxError{exception.mark.line + 1, exception.mark.column + 1, exception.msg};
+    return YamlSyntaxError{exception.mark.line + 1, exception.mark.column + 1,
+                           MessageOf(exception)};
   } catch (const std::exception& exception) {
     return YamlSyntaxError{0, 0, exception.what()};
   }

@@ -27,8 +27,8 @@ class YamlEvents {
 
 struct YamlSyntaxError {
   int line = 0;
-  int column = 0;  // from 1
-  std::string message;
+  int column = 0;       // from 1
+  std::string message;  // nothing of the text, which may be a secret
 };
 
 // Runs over the one document of `text`; events may have come before an error is found. A second

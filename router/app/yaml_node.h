@@ -32,6 +32,13 @@ struct YamlNode {
   std::vector<YamlNodePtr> items;  // kSequence
   std::vector<YamlEntry> entries;  // kMapping, keys unique, order of the file
 
+  // Is `text` what a key gets that takes any text? As in the Collector that of a variable is its
+  // value as it is, also where YAML reads `~` or `null` as nothing.
+  bool HasText() const {
+    const bool is_nothing = kind == Kind::kNull && has_unset_variable;
+    return kind == Kind::kScalar || (!variables.empty() && !is_nothing);
+  }
+
   // The entry of a mapping, or nullptr. Any kind.
   const YamlEntry* Find(std::string_view key) const {
     for (const YamlEntry& entry : entries) {

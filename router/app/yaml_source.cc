@@ -15,6 +15,16 @@ bool IsForbidden(char c) {
   return (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f;
 }
 
+// The column, from 1, of the first tab in the indentation of that line; 0: there is none.
+int TabIn(std::string_view text, int line) {
+  for (int number = 1; number < line && !text.empty(); ++number) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  const std::size_t at = text.find_first_not_of(' ');
+  const bool is_tab = at != std::string_view::npos && text[at] == '\t';
+  return is_tab ? static_cast<int>(at) + 1 : 0;
+}
+
 }  // namespace
 
 YamlNodePtr ReadYaml(std::string_view text, const EnvironmentLookup& environment, FaultLog& log) {
@@ -30,6 +40,12 @@ YamlNodePtr ReadYaml(std::string_view text, const EnvironmentLookup& environment
   YamlBuilder builder(environment, log);
   const std::optional<YamlSyntaxError> error = ParseYaml(text, builder);
   if (!builder.is_good()) {
+    return nullptr;
+  }
+  const int tab = error ? TabIn(text, error->line) : 0;
+  if (tab > 0) {
+    log.RefuseSyntax(error->line, tab,
+                     "not valid YAML: a tab in the indentation; write spaces instead");
     return nullptr;
   }
   if (error) {

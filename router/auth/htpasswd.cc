@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "router/auth/apache_md5.h"
@@ -62,11 +63,18 @@ bool MatchHash(const std::string& hash, std::string_view password) {
   return IsSameSecret(view, password);
 }
 
-// Roughly, and only to compare.
-int CostOf(std::string_view hash) {
-  if (hash.starts_with("$2")) return 3;
-  if (hash.starts_with("$5$") || hash.starts_with("$6$")) return 2;
-  return hash.starts_with('$') ? 1 : 0;
+// Hashes of one kind take equally long: the format, and the cost or rounds that it names.
+std::string KindOf(std::string_view hash) {
+  if (hash.starts_with("$2") && hash.size() > 6) return "bcrypt" + std::string(hash.substr(3, 3));
+  if (hash.starts_with('$')) {
+    std::size_t end = hash.find('$', 1);
+    if (hash.substr(std::min(end, hash.size())).starts_with("$rounds=")) {
+      end = hash.find('$', end + 1);
+    }
+    return std::string(hash.substr(0, end));
+  }
+  if (hash.starts_with(kSaltedSha)) return std::string(kSaltedSha);
+  return std::string(hash.starts_with(kSha) ? kSha : "");
 }
 
 }  // namespace
@@ -89,9 +97,8 @@ Result<Htpasswd> Htpasswd::Parse(std::string_view text) {
   }
   if (parsed.hashes_.empty()) return Failure("there is no user in it");
   for (const auto& [user, hash] : parsed.hashes_) {
-    if (parsed.costliest_.empty() || CostOf(hash) > CostOf(parsed.costliest_)) {
-      parsed.costliest_ = hash;
-    }
+    std::string& example = parsed.examples_[KindOf(hash)];
+    example = std::max(example, hash);
   }
   return parsed;
 }
@@ -108,7 +115,12 @@ bool Htpasswd::Has(std::string_view entry) const {
 bool Htpasswd::Match(std::string_view user, std::string_view password) const {
   const auto found = hashes_.find(std::string(user));
   const bool is_known = found != hashes_.end();
-  return MatchHash(is_known ? found->second : costliest_, password) && is_known;
+  if (is_known && MatchHash(found->second, password)) return true;
+  const std::string done = is_known ? KindOf(found->second) : std::string();
+  for (const auto& [kind, hash] : examples_) {
+    if (!is_known || kind != done) (void)MatchHash(hash, password);
+  }
+  return false;
 }
 
 }  // namespace router

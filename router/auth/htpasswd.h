@@ -3,9 +3,11 @@
 // Takes bcrypt ($2a$, $2b$, $2y$), SHA-crypt ($5$, $6$), MD5 ($apr1$, $1$), {SHA} and {SSHA};
 // anything else is a password in plain text, as for the Collector's basicauth.
 // Thread safety: immutable after Parse(); any thread.
-// Cost: Match() takes what the hash asks for; bcrypt of cost 10 about 60 ms.
+// Cost: Match() takes what the hash asks for; bcrypt of cost 10 about 60 ms. When it fails, the sum
+// over all kinds of hash there are.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,7 +22,8 @@ class Htpasswd {
   // user wins. An error names the line, never its content.
   static Result<Htpasswd> Parse(std::string_view text);
 
-  // A user that is not known costs as much as one that is.
+  // How long a failure takes says nothing of the user: one hash of every kind in the file is made,
+  // for those that are known and those that are not. Lines with damaged hashes aside.
   bool Match(std::string_view user, std::string_view password) const;
   // The line of a user, to ask others for; empty when there is none.
   std::string EntryOf(std::string_view user) const;
@@ -30,7 +33,8 @@ class Htpasswd {
 
  private:
   std::unordered_map<std::string, std::string> hashes_;
-  std::string costliest_;  // of these
+  // One of each kind of these, by kind: a format and what it costs.
+  std::map<std::string, std::string> examples_;
 };
 
 }  // namespace router

@@ -32,6 +32,7 @@ AttemptResult AcceptanceOf(const GrpcResponse& response, Codec& codec) {
         codec.Inflate(compression, message, {.output_bytes_max = kResponseBytesMax}, inflated)) {
       return {.kind = AttemptResult::Kind::kPermanent,
               .code = GrpcCode::kInternal,
+              .was_taken = true,
               .message = "the backend's answer cannot be decompressed within 4 MiB"};
     }
     message = inflated.bytes();

@@ -37,7 +37,8 @@ struct AttemptResult {
   Kind kind = Kind::kTransient;
   GrpcCode code = GrpcCode::kUnavailable;
   bool was_processed_maybe = true;  // false: proved unprocessed, sending again makes no duplicate
-  bool may_retry = true;  // false: the backend has enough waiting, or does not want it again
+  bool may_retry = true;   // false: the backend has enough waiting, or does not want it again
+  bool was_taken = false;  // of kPermanent: OK was said, but what was left out cannot be read
   std::uint64_t rejected_spans = 0;
   std::string message = {};
   std::optional<milliseconds> retry_delay = {};

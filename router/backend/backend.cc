@@ -295,7 +295,8 @@ void Backend::OnResponse(Message& message, GrpcResponse&& response) {
   MarkDirty();
   if (is_unprocessed) {
     SendAgain(message, result);
-  } else if (message.is_merged() && (is_refused || result.rejected_spans > 0)) {
+  } else if (message.is_merged() && !result.was_taken &&
+             (is_refused || result.rejected_spans > 0)) {
     SendEachAlone(message, result);
   } else if (message.is_merged()) {
     FinishEach(message, result);

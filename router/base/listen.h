@@ -15,10 +15,15 @@ namespace router {
 
 using AcceptorList = std::vector<std::shared_ptr<boost::asio::ip::tcp::acceptor>>;
 
-// `host` "": every address of this machine, IPv4 and IPv6. One address that works is enough (a
-// machine without IPv6 still listens on localhost); none is an error. With port 0 one address gets
-// a port of the kernel's choice.
+// `host` "": every address of this machine, IPv4 and IPv6. An address that this machine does not
+// have is passed over (a machine without IPv6 still listens on localhost), as long as another one
+// opens. Whatever else keeps one closed is an error that names it: its clients would reach whoever
+// has the port. With port 0 one address gets a port of the kernel's choice.
 Result<AcceptorList> OpenAcceptors(boost::asio::io_context& io, const std::string& host,
                                    std::uint16_t port);
+// The same for addresses that are known; of those that are equal one is opened. `host` is for
+// messages; "": the first that opens stands for all.
+Result<AcceptorList> OpenAcceptors(boost::asio::io_context& io, const std::string& host,
+                                   const std::vector<boost::asio::ip::tcp::endpoint>& endpoints);
 
 }  // namespace router

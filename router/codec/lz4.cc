@@ -53,13 +53,14 @@ InflateProgress Lz4Inflater::BeginFrame(std::span<const std::uint8_t> rest, Boun
   }
   if (context_) {
     LZ4F_resetDecompressionContext(context_.get());
-    return InflateProgress::kMore;
+  } else {
+    LZ4F_dctx* context = nullptr;
+    if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)) != 0) {
+      return InflateProgress::kNoMemory;
+    }
+    context_.reset(context);
   }
-  LZ4F_dctx* context = nullptr;
-  if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)) != 0) {
-    return InflateProgress::kNoMemory;
-  }
-  context_.reset(context);
+  is_in_frame_ = true;
   return InflateProgress::kMore;
 }
 
@@ -70,13 +71,15 @@ StreamInflater::Step Lz4Inflater::Decode(std::span<const std::uint8_t> in,
   const std::size_t result =
       LZ4F_decompress(context_.get(), room.data(), &written, in.data(), &read, nullptr);
   if (LZ4F_isError(result) != 0) return {0, 0, InflateProgress::kMalformed};
+  is_in_frame_ = result != 0;
   return {static_cast<std::ptrdiff_t>(read), written,
-          result == 0 ? InflateProgress::kDone : InflateProgress::kMore};
+          is_in_frame_ ? InflateProgress::kMore : InflateProgress::kDone};
 }
 
 void Lz4Inflater::Forget() {
-  if (block_bytes_max_ <= kKeptBlockBytes) return;
+  if (block_bytes_max_ <= kKeptBlockBytes && !is_in_frame_) return;
   context_.reset();
+  is_in_frame_ = false;
   block_bytes_max_ = 0;
 }
 

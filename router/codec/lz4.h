@@ -5,6 +5,8 @@
 // buffered by the decoder: charged to the budget while a message needs them, kept only up to 256
 // KiB per block.
 // Thread safety: its worker only. Memory is taken with the first message.
+// Invariant: a decoder that has not seen its frame's end is not used again. Reset, liblz4 1.9.4
+// still holds the next frame against the content size of that one.
 // Source: LZ4 Frame Format 1.6. Bounds: inflater.h.
 #pragma once
 
@@ -34,6 +36,7 @@ class Lz4Inflater final : public StreamInflater {
   void Forget() override;
 
   std::unique_ptr<LZ4F_dctx_s, FreeContext> context_;
+  bool is_in_frame_ = false;         // of context_: the end of its last frame has not come
   std::size_t block_bytes_max_ = 0;  // of the frames since context_ was made
 };
 

@@ -111,7 +111,7 @@ class Forwarder {
   template <typename Book>
   void BookSpans(bool is_http, Book&& book) {
     book(ledger_.spans);
-    if (is_http) book(ledger_.http_spans);
+    book(is_http ? ledger_.http_spans : ledger_.grpc_spans);
   }
   bool HasMemoryToSpare() const { return memory_.budget().used() < memory_.budget().limit() / 2; }
   void OnCallDone(ExportCall& call);

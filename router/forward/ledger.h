@@ -61,12 +61,14 @@ struct LedgerColumn {
 struct Ledger {
   LedgerColumn requests;
   LedgerColumn spans;
-  LedgerColumn http_spans;  // of the spans, those over OTLP/HTTP; closes like the others
-  Counter http_requests;    // of the requests received, those over OTLP/HTTP
-  Counter shards;           // parts that requests were split into
-  Counter failover_spans;   // sent to a successor because their owner was DOWN
-  Counter rerouted_spans;   // of failed shards, routed anew because the ring or a backend's state
-                            // had changed
+  // Of the spans, those of each transport. Each closes like the others.
+  LedgerColumn grpc_spans;
+  LedgerColumn http_spans;
+  Counter http_requests;   // of the requests received, those over OTLP/HTTP
+  Counter shards;          // parts that requests were split into
+  Counter failover_spans;  // sent to a successor because their owner was DOWN
+  Counter rerouted_spans;  // of failed shards, routed anew because the ring or a backend's state
+                           // had changed
   Counter held_uploads;  // times that a body had to wait because the memory budget was nearly full
   Counter invalid_trace_ids;  // spans routed by whatever bytes they had
   Counter received_bytes;     // bodies, after decompression

@@ -191,6 +191,13 @@ void Http1Connection::NextRequest() {
   has_head_begun_ = is_let_in_ = false;
   if (options_.asks_credentials) LimitReads(kUnknownClientReadBytes);
   loop().SetTimer(timer_, loop().Now() + options_.idle_timeout);
+  MarkDirty();  // for ForgetRequest()
+}
+
+// Not from inside the answer: it comes from the handler.
+void Http1Connection::ForgetRequest() {
+  handler_.reset();
+  if (parser_.is_between_requests()) parser_.ForgetHead();
 }
 
 void Http1Connection::Keep(std::span<const std::uint8_t> bytes) {
@@ -326,6 +333,7 @@ void Http1Connection::OnAllWritten() {
   }
   if (state_ == State::kAnswering || is_held_) return;
   if (state_ == State::kBody) WriteContinue();
+  if (state_ == State::kHead) ForgetRequest();
   if (is_shut_down_ && IsIdle()) {
     Close("finished");
     return;

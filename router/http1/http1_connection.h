@@ -7,7 +7,8 @@
 // Thread safety: its worker only.
 // Ownership: held by its acceptor and by a pending wait on the socket.
 // Invariants: answers go out in the order of the requests; every request is answered or hears
-// OnReset(). Bytes kept are charged to the memory budget.
+// OnReset(). Bytes kept are charged to the memory budget. Idle, it holds no handler and little of
+// the last head (RequestParser::ForgetHead).
 // Failure: what is no request is answered by the handler, OnFault(); then the connection ends.
 // Source: rules HS-18, HS-19, A-12, H-05; RFC 9112.
 #pragma once
@@ -90,6 +91,7 @@ class Http1Connection final : public Channel, private HttpResponder {
   void TakeData();
   void Fault(const RequestParser::Fault& fault);
   void NextRequest();
+  void ForgetRequest();
   bool MayReadRest() const;
   bool MayDiscardMore() const;
   bool IsUnknownClient() const { return options_.asks_credentials && !is_let_in_; }
@@ -124,7 +126,7 @@ class Http1Connection final : public Channel, private HttpResponder {
   Body kept_;  // bytes that were read too early; nothing is read while there are any
   std::size_t kept_position_ = 0;
   std::string answer_;                      // scratch
-  std::unique_ptr<StreamHandler> handler_;  // of the last request until there is another
+  std::unique_ptr<StreamHandler> handler_;  // of the last request until its answer is written
   // What it waits for, by state: the head or the next request, the body's pace, the client's end.
   MemberTimer<Http1Connection, &Http1Connection::OnTimeout> timer_{*this};
 };

@@ -4,7 +4,7 @@
 // A head (request line and fields) and the trailers of a chunked body are such blocks. What other
 // parsers forgive, and then disagree about, is a fault here: a line feed without a carriage return,
 // a carriage return without a line feed, NUL and other control characters, a line that begins with
-// white space (obs-fold).
+// white space (obs-fold), a trailer that is no field: a token, a colon right behind it, a value.
 // Thread safety: a value.
 // Cost: one step per byte, each byte once however the block is cut; nothing is kept.
 // Source: rule HS-18, RFC 9112 §2.2, §5.2.
@@ -28,7 +28,9 @@ class LineScanner {
   struct Limits {
     std::size_t block_bytes_max;
     std::size_t first_line_bytes_max;
-    bool is_head;  // begins with a request line; an empty line before it is passed over
+    // Begins with a request line; an empty line before it is passed over. False: every line must be
+    // a field, which of a head its reader sees to.
+    bool is_head;
   };
 
   explicit LineScanner(const Limits& limits) : limits_(limits) {}
@@ -41,6 +43,7 @@ class LineScanner {
 
  private:
   Status EndLine();
+  Status CheckName(std::uint8_t byte);
   Status Refuse(const char* why);
 
   Limits limits_;
@@ -49,6 +52,7 @@ class LineScanner {
   std::size_t lines_ = 0;
   bool has_skipped_ = false;
   bool is_after_cr_ = false;
+  bool has_name_ = false;  // of the field in this line: the colon has come
   const char* why_ = "";
 };
 

@@ -18,8 +18,6 @@ namespace {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-constexpr std::size_t kKeptTextBytes = 8 * 1024;
-
 std::string_view ToStd(beast::string_view text) { return {text.data(), text.size()}; }
 
 // Beast's reading of one head that is complete and has been scanned.
@@ -152,11 +150,16 @@ RequestParser::Event RequestParser::EndRequest() {
   return Event::kEnd;
 }
 
+void RequestParser::ForgetHead() {
+  text_.clear();
+  if (text_.capacity() > kKeptTextBytes) text_.shrink_to_fit();
+  head_.fields.clear();
+  if (head_.fields.capacity() > kKeptFields) head_.fields.shrink_to_fit();
+  head_.method = {};
+}
+
 RequestParser::Event RequestParser::ReadHead(std::span<const std::uint8_t>& bytes) {
-  if (scanner_.size() == 0) {
-    text_.clear();
-    if (text_.capacity() > kKeptTextBytes) text_.shrink_to_fit();
-  }
+  if (scanner_.size() == 0) ForgetHead();
   std::size_t taken = 0;
   const LineScanner::Status status = scanner_.Scan(bytes, &taken);
   text_.append(reinterpret_cast<const char*>(bytes.data()), taken);
@@ -177,7 +180,6 @@ RequestParser::Event RequestParser::ReadHead(std::span<const std::uint8_t>& byte
 }
 
 RequestParser::Event RequestParser::JudgeHead() {
-  head_.fields.clear();
   head_.fields.resize(2);
   head_.content_length.reset();
   head_.is_chunked = head_.expects_continue = false;
@@ -205,7 +207,9 @@ RequestParser::Event RequestParser::JudgeHead() {
   if (head_.content_length.has_value() && head_.is_chunked) {
     return Refuse(400, "Content-Length and Transfer-Encoding in one request");
   }
-  if (head_.is_http_11 && hosts_ != 1) return Refuse(400, "there must be exactly one Host");
+  if (hosts_ > 1 || (head_.is_http_11 && hosts_ == 0)) {
+    return Refuse(400, "there must be exactly one Host");
+  }
   left_ = head_.content_length.value_or(0);
   chunks_ = ChunkDecoder();
   state_ = head_.is_chunked ? State::kChunks : State::kLength;

@@ -28,6 +28,10 @@ namespace router {
 
 class RequestParser {
  public:
+  // What stays of the memory for heads between two of them.
+  static constexpr std::size_t kKeptTextBytes = 8 * 1024;
+  static constexpr std::size_t kKeptFields = 64;
+
   enum class Event : std::uint8_t {
     kNeedMore,  // `bytes` is used up
     kHead,      // the head is complete: see Head
@@ -35,7 +39,7 @@ class RequestParser {
     kEnd,       // the request is complete; the next byte belongs to another
     kFault,     // fault()
   };
-  // Valid until the event after kEnd.
+  // Valid until the event after kEnd, or ForgetHead().
   struct Head {
     std::vector<HttpField> fields;  // `:method`, `:path`, then as received, names lower case
     std::string_view method;
@@ -62,6 +66,12 @@ class RequestParser {
   const Fault& fault() const { return fault_; }
   // Of a body with a Content-Length: bytes that are still to come.
   std::uint64_t body_bytes_left() const { return left_; }
+  // Gives back what the last head took, if that was much. REQUIRES: is_between_requests().
+  void ForgetHead();
+  // Memory that the head at hand takes, or the last one has left.
+  std::size_t kept_bytes() const {
+    return text_.capacity() + head_.fields.capacity() * sizeof(HttpField);
+  }
   // Not a byte of a request has come since the last one.
   bool is_between_requests() const { return state_ == State::kHead && scanner_.size() == 0; }
 

@@ -85,17 +85,18 @@ bool JsonRequest::WriteId(const JsonField& field, std::size_t id_bytes, std::str
 
 bool JsonRequest::WriteBytes(const JsonField& field, std::string_view token) {
   if (!IsQuoted(token)) return FailExpecting(field, token);
-  std::string_view text = Inside(token);
-  if (!EnsureScalar(2 * text.size())) return false;
-  out_.PutTag(field.number, wire::kLengthDelimited);
-  const std::size_t width = VarintBytes(text.size());
-  const std::size_t at = out_.OpenLength(width);
+  const std::string_view text = Inside(token);
+  std::size_t digits = text.size();
   if (text.find('\\') != std::string_view::npos) {  // as of "\/"
-    std::uint8_t* const unescaped = out_.next() + text.size();
-    const std::size_t unescaped_bytes = UnescapeJson(text, unescaped).value_or(0);
-    if (unescaped_bytes == 0) return FailEscape();
-    text = {reinterpret_cast<const char*>(unescaped), unescaped_bytes};
+    const std::optional<std::size_t> unescaped = UnescapeJson(text, nullptr);
+    if (!unescaped) return FailEscape();
+    digits = *unescaped;
   }
+  const std::size_t bytes_max = digits / 4 * 3 + digits % 4;
+  if (!EnsureScalar(bytes_max)) return false;
+  out_.PutTag(field.number, wire::kLengthDelimited);
+  const std::size_t width = VarintBytes(bytes_max);
+  const std::size_t at = out_.OpenLength(width);
   const std::optional<std::size_t> size = DecodeAnyBase64(text, out_.next());
   if (!size) {
     return Fail(std::string("is not base64; ").append(WhatToSend(field)));

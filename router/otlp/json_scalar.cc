@@ -229,16 +229,27 @@ bool DecodeHex(std::string_view text, std::uint8_t* to) {
 }
 
 std::optional<std::size_t> DecodeAnyBase64(std::string_view text, std::uint8_t* to) {
-  if (text.size() % 4 == 0) {
-    for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
-  }
-  if (text.size() % 4 == 1) return std::nullopt;
   std::uint8_t* next = to;
   std::uint32_t bits = 0;
   int bit_count = 0;
-  for (const char character : text) {
+  std::size_t digits = 0;
+  std::size_t padding = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    char character = text[at];
+    if (character == '\\') {
+      std::array<std::uint8_t, 4> escaped{};
+      if (TakeEscape(text, at, escaped.data()) != 1) return std::nullopt;
+      character = static_cast<char>(escaped[0]);
+    } else {
+      ++at;
+    }
+    if (character == '=') {
+      ++padding;
+      continue;
+    }
     const std::uint8_t value = Lookup(kBase64, character);
-    if (value == kInvalid) return std::nullopt;
+    if (value == kInvalid || padding > 0) return std::nullopt;
+    ++digits;
     bits = bits << 6 | value;
     bit_count += 6;
     if (bit_count >= 8) {
@@ -246,6 +257,9 @@ std::optional<std::size_t> DecodeAnyBase64(std::string_view text, std::uint8_t* 
       *next++ = static_cast<std::uint8_t>(bits >> bit_count);
     }
   }
+  const bool is_whole =
+      padding == 0 ? digits % 4 != 1 : padding <= 2 && (digits + padding) % 4 == 0;
+  if (!is_whole) return std::nullopt;
   return static_cast<std::size_t>(next - to);
 }
 

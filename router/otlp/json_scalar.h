@@ -43,8 +43,8 @@ NumberFault ParseDouble(std::string_view text, NumberForm form, double& number);
 // number of them, or something else among them.
 bool DecodeHex(std::string_view text, std::uint8_t* to);
 
-// Writes at most text.size() * 3 / 4 bytes and returns how many. Standard and URL-safe alphabet,
-// padded or not.
+// The inside of a JSON string, escapes and all: writes at most 3 bytes for 4 digits and returns how
+// many. Standard and URL-safe alphabet, padded or not.
 std::optional<std::size_t> DecodeAnyBase64(std::string_view text, std::uint8_t* to);
 
 // Writes the UTF-8 that the inside of a JSON string stands for, at most text.size() bytes, and

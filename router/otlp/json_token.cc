@@ -1,9 +1,15 @@
 #include "router/otlp/json_token.h"
 
 namespace router {
+namespace {
+
+// Any other control character is a part of the token, and makes it none.
+bool IsWhiteSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+}  // namespace
 
 std::string_view TrimmedToken(std::string_view token) {
-  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
+  while (!token.empty() && IsWhiteSpace(token.back())) token.remove_suffix(1);
   return token;
 }
 

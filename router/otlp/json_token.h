@@ -8,7 +8,7 @@
 
 namespace router {
 
-// Without the white space behind it.
+// Without the white space behind it, of which JSON has four kinds.
 std::string_view TrimmedToken(std::string_view token);
 
 // Is it a whole string?

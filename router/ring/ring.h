@@ -11,6 +11,7 @@
 // Source: rule CP-7.
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -54,7 +55,8 @@ class Ring {
   std::size_t size() const { return members_.size(); }
   const std::vector<RingMember>& members() const { return members_; }
 
-  // The owner, as an index into members(). Any number of bytes has one; a valid trace ID has 16.
+  // The owner, as an index into members(). Any number of bytes has one; a valid trace ID has 16. On
+  // a Collector's ring none are 16 zero bytes, which is what a Collector makes of them.
   // REQUIRES: !empty().
   std::uint16_t OwnerOf(std::span<const std::uint8_t> trace_id) const {
     return OwnerAt(SlotOf(trace_id));
@@ -64,7 +66,7 @@ class Ring {
   std::size_t SlotOf(std::span<const std::uint8_t> trace_id) const {
     assert(!empty());
     if (positions_ == 0) return TraceHash(trace_id, seed_) >> slot_shift_;
-    return Crc32(trace_id) % positions_;
+    return Crc32(trace_id.empty() ? kAbsentTraceId : trace_id) % positions_;
   }
   void Prefetch(std::size_t slot) const { __builtin_prefetch(table_.data() + slot); }
   std::uint16_t OwnerAt(std::size_t slot) const { return table_[slot]; }
@@ -78,6 +80,9 @@ class Ring {
   std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:
+  static constexpr std::array<std::uint8_t, kTraceIdBytes> kZeros{};
+  static constexpr std::span<const std::uint8_t> kAbsentTraceId{kZeros};
+
   std::vector<RingMember> members_;
   std::vector<std::uint16_t> table_;
   std::uint64_t seed_ = 0;

@@ -199,6 +199,9 @@ TEST_F(TelemetryTest, TheCollectorsPipelineIsTold) {
   ledgers_[0].spans.refused[static_cast<std::size_t>(RefuseReason::kOverload)].Add(30);
   ledgers_[0].spans.suppressed.Add(7);
   ASSERT_TRUE(budget_.TryTake(1000));
+  ledgers_[0].grpc_spans.forwarded.Add(500);
+  ledgers_[1].grpc_spans.suppressed.Add(7);
+  ledgers_[1].grpc_spans.refused[static_cast<std::size_t>(RefuseReason::kOverload)].Add(980);
   ledgers_[1].http_spans.forwarded.Add(300);
   ledgers_[1].http_spans.cancelled.Add(50);
   const std::string grpc = R"({receiver="otlp/in",transport="grpc"})";

@@ -185,5 +185,41 @@ TEST_F(AuthSourcesTest, HeaderForBackends) {
   EXPECT_FALSE(auth.header().has_value());
 }
 
+// Scenario: a file with a user and a password in one line.
+// Guarantees: refused with the file and the reason; a server would take another user from it.
+TEST_F(AuthSourcesTest, AUserOfAFileHasNoColon) {
+  ExporterAuth auth;
+  const auto loaded = auth.Load(Config::Auth{
+      .id = "basicauth", .kind = Kind::kBasicClient, .user_file = Write("user", "alice:s3cret\n")});
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().message, HasSubstr("user: a user has no colon"));
+  EXPECT_THAT(loaded.error().message, testing::Not(HasSubstr("s3cret")));
+}
+
+// Scenario: files of tokens, of users and of a password that are not there, one of them for both
+// ports; then none that is missing.
+// Guarantees: a sentence for each, none twice; nothing.
+TEST_F(AuthSourcesTest, TroubleIsFoundBeforeTheStart) {
+  Config config;
+  config.receiver.auth = Config::Auth{.id = "bearertokenauth", .file = "/nowhere/tokens"};
+  config.receiver.http.auth = config.receiver.auth;
+  config.exporter.auth = Config::Auth{.id = "basicauth",
+                                      .kind = Kind::kBasicClient,
+                                      .user = "alice",
+                                      .password_file = "/nowhere/password"};
+  EXPECT_THAT(
+      FindAuthTrouble(config),
+      testing::ElementsAre("extensions.bearertokenauth: /nowhere/tokens: No such file or directory",
+                           "extensions.basicauth: /nowhere/password: No such file or directory"));
+  config.receiver.auth =
+      Config::Auth{.id = "basicauth/in", .kind = Kind::kBasicServer, .file = "/nowhere/users"};
+  EXPECT_THAT(FindAuthTrouble(config), testing::Contains(HasSubstr("/nowhere/users")));
+  config.receiver.auth->file = Write("users", "alice:secret\n");
+  config.receiver.http.auth->file = Write("tokens", "one\n");
+  config.exporter.auth->password_file = Write("password", "secret\n");
+  EXPECT_THAT(FindAuthTrouble(config), testing::IsEmpty());
+  EXPECT_THAT(FindAuthTrouble(Config()), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace router

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/dns_server.h"
 #include "tests/support/http_get.h"
 #include "tests/support/process.h"
 #include "tests/support/scratch.h"
@@ -112,12 +113,16 @@ TEST_F(CommandLineTest, VersionAndHelp) {
 }
 
 // Scenario: no arguments; an unknown one; a file that is not there.
-// Guarantees: not 0, and a message that says what is needed.
+// Guarantees: over 100 for the command line, 1 for the file, and a message that says what is
+// needed.
 TEST_F(CommandLineTest, UnusableArgumentsAreExplained) {
-  const Ended none = Run({});
-  EXPECT_EQ(none.exit_code, 1);
-  EXPECT_THAT(none.output, HasSubstr("--config"));
-  EXPECT_NE(Run({"--nonsense"}).exit_code, 0);
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{}, {"validate", "--config", ""}, {"--config", ""}}) {
+    const Ended none = Run(arguments);
+    EXPECT_GT(none.exit_code, 100);
+    EXPECT_THAT(none.output, HasSubstr("--config"));
+  }
+  EXPECT_GT(Run({"--nonsense"}).exit_code, 100);
   const Ended missing = Run({"--config", "/nonexistent/spanring.yaml"});
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.output, HasSubstr("/nonexistent/spanring.yaml"));
@@ -228,6 +233,33 @@ TEST_F(CommandLineTest, OwnerEndsForABackendListedTwice) {
   EXPECT_THAT(process->Output(), HasSubstr(" 1 backends"));
 }
 
+// Scenario: a list of an address, a name that resolves and two that do not; then with none of these
+// two.
+// Guarantees: each of the two is named with its reason, and the exit code is 1; then 0 and no such
+// word.
+TEST_F(CommandLineTest, OwnerNamesWhatDoesNotResolve) {
+  dnstest::DnsServer dns;
+  dns.SetAll({{"here", dnstest::Addresses({"10.0.0.2"})},
+              {"broken", dnstest::InMode(dnstest::Mode::kServFail)}});
+  const auto run = [&](const std::string& more) {
+    const std::string path =
+        Write("names.yaml",
+              "exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, resolver: "
+              "{static: {hostnames: ['10.0.0.1:4317', 'here:4317'" +
+                  more + "]}}}}\nspanring: {dns: {servers: ['" + dns.address() + "']}}\n");
+    return Run({"owner", "--config", path, std::string(32, '1')});
+  };
+  const Ended some = run(", 'gone:4317', 'broken:4317'");
+  EXPECT_EQ(some.exit_code, 1);
+  EXPECT_THAT(
+      some.output,
+      AllOf(HasSubstr("gone: not resolved: nxdomain"), HasSubstr("broken: not resolved: servfail"),
+            HasSubstr("without the backends of 2 names"), HasSubstr(" 2 backends")));
+  const Ended all = run("");
+  EXPECT_EQ(all.exit_code, 0);
+  EXPECT_THAT(all.output, AllOf(HasSubstr(" 2 backends"), Not(HasSubstr("resolve"))));
+}
+
 // ---- serving -----------------------------------------------------------------------------------
 
 // Scenario: the smallest example with other ports, then SIGTERM.
@@ -301,6 +333,31 @@ TEST_F(CommandLineTest, APortInUseIsSaid) {
   EXPECT_EQ(second.exit_code, 1);
   EXPECT_THAT(second.output, AllOf(HasSubstr("OTLP receiver"), HasSubstr(std::to_string(otlp_)),
                                    HasSubstr("in use")));
+}
+
+// Scenario: port 0 for metrics, and the default port of the status page in use.
+// Guarantees: the line of the start names the port that the kernel chose, and no status page.
+TEST_F(CommandLineTest, TheStartSaysWhatIsOpen) {
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::acceptor page(io, boost::asio::ip::tcp::v4());
+  boost::system::error_code in_use;  // also good: somebody else has it
+  page.bind({boost::asio::ip::address_v4::loopback(), 13134}, in_use);
+  if (!in_use) page.listen();
+  std::string text = Config();
+  const std::string port = "port: " + std::to_string(metrics_);
+  text.replace(text.find(port), port.size(), "port: 0");
+  const auto process = Start({"--config", Write("zero.yaml", text)});
+  const auto line = process->WaitForLine("workers:", kPatience);
+  ASSERT_TRUE(line) << process->Output();
+  EXPECT_THAT(process->Output(), HasSubstr("there is no status page"));
+  EXPECT_THAT(*line, HasSubstr("status page off"));
+  constexpr std::string_view kMetrics = "metrics 127.0.0.1:";
+  const std::size_t at = line->find(kMetrics);
+  ASSERT_NE(at, std::string::npos) << *line;
+  const auto taken = static_cast<std::uint16_t>(std::stoi(line->substr(at + kMetrics.size())));
+  const auto reply = HttpGet("127.0.0.1", taken, "/metrics", seconds(10));
+  ASSERT_TRUE(reply.has_value()) << reply.error().message;
+  EXPECT_EQ(reply->status, 200);
 }
 
 // Scenario: the smallest example, word for word, with its three ports moved by further sections

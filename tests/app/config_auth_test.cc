@@ -70,6 +70,14 @@ TEST(ConfigAuthTest, FaultsAreNamed) {
       {"bearertokenauth", "bearertokenauth: {token: 's3cret with spaces'}",
        "a token is printable ASCII"},
       {"bearertokenauth", "bearertokenauth: {token: s3cret, header: 'a b'}", "not a header name"},
+      {"bearertokenauth", "bearertokenauth: {token: s3cret, scheme: 'a b'}",
+       "bearertokenauth.scheme: a scheme is printable ASCII without spaces"},
+      {"bearertokenauth", "bearertokenauth: {token: s3cret, scheme: \"a\\nb\"}",
+       "bearertokenauth.scheme: a scheme is printable ASCII without spaces"},
+      {"basicauth", "basicauth: {htpasswd: {inline: 's3cret without colon'}}",
+       "basicauth.htpasswd.inline: line 1 is not user:hash"},
+      {"basicauth", "basicauth: {htpasswd: {inline: \"a:b\\ns3cret\\n\"}}",
+       "basicauth.htpasswd.inline: line 2 is not user:hash"},
       {"basicauth", "basicauth: {}", "a receiver needs htpasswd"},
       {"basicauth", "basicauth: {client_auth: {username: a, password: s3cret}}",
        "a receiver needs htpasswd"},
@@ -102,6 +110,19 @@ TEST(ConfigAuthTest, CredentialsForBackendsNeedTls) {
   EXPECT_EQ(tls.config->exporter.auth->kind, Kind::kBasicClient);
   EXPECT_THAT(Texts(ReadText(file("true")).faults),
               HasSubstr("the credentials would travel in plain text"));
+}
+
+// Scenario: a user with a colon, as in `username: user:password`.
+// Guarantees: refused, since the server would read another user; not shown.
+TEST(ConfigAuthTest, AUserHasNoColon) {
+  const std::string faults = Texts(
+      ReadText("exporters: {loadbalancing: {resolver: {static: {hostnames: [a]}}, protocol: {otlp: "
+               "{auth: {authenticator: basicauth}}}}}\n"
+               "extensions: {basicauth: {client_auth: {username: 'u:s3cret', password: p}}}\n")
+          .faults);
+  EXPECT_THAT(faults, HasSubstr("f.yaml:2: extensions.basicauth.client_auth.username: a user has "
+                                "no colon"));
+  EXPECT_THAT(faults, Not(HasSubstr("s3cret")));
 }
 
 // Scenario: service.extensions is there and leaves the authenticator out.

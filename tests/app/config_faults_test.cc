@@ -124,6 +124,8 @@ TEST(ConfigFaultsTest, OneWrongValueGivesOneFault) {
       {"exporters.loadbalancer", "{}", "unknown type (did you mean loadbalancing?)"},
       {"exporters.otlp/", "{}", "not an id"},
       {"exporters.0tlp", "{}", "not an id"},
+      {"receivers.'otlp/a b: c'", "{}", "a name has no spaces, control characters and"},
+      {"receivers.otlp/a$b", "{}", "not an id"},
       {"receivers", "[otlp]", "expected a map, found a list"},
       {"receivers.otlp", "[]", "expected a map, found a list"},
       {"receivers.otlp.protocols", "{}", "must specify at least one protocol"},
@@ -158,7 +160,15 @@ TEST(ConfigFaultsTest, OneWrongValueGivesOneFault) {
       {"spanring.dns.servers", "[[a]]", "expected a list of words"},
       {"spanring.request.default_timeout", "11s", "must not be longer than"},
       {"spanring.backend.max_request_bytes", "63KiB", "must be from 64KiB to 64MiB"},
-      {"spanring.backend.pending_bytes_max", "1MiB", "must not be larger than"}};
+      {"spanring.backend.pending_bytes_max", "1MiB", "must not be smaller than"},
+      {"spanring.dns.servers", "[dead]", "dead: expected an address, not a name"},
+      {"spanring.dns.servers", "[999.1.1.1]", "999.1.1.1: expected an address, not a name"},
+      {"spanring.dns.servers", "['fd00::53']", "an IPv6 address in brackets"},
+      {"spanring.admin.allowed_hosts", "['https://a.example']", "without a scheme and a port"},
+      {"spanring.admin.allowed_hosts", "['a.example:443']", "without a scheme and a port"},
+      {"spanring.admin.allowed_hosts", "['*.example']", "list every name"},
+      {"extensions.health_check.path", "'/h?x'", "without spaces, '?', '#' and '*'"},
+      {"extensions.health_check.path", "'/h x'", "without spaces, '?', '#' and '*'"}};
   for (const Refusal& refusal : kRefusals) {
     const ConfigReport report = ReadText(WithKey(refusal.path, refusal.value));
     EXPECT_FALSE(report.config.has_value());
@@ -184,10 +194,11 @@ TEST(ConfigFaultsTest, EveryKeyOfALaterStepIsRefused) {
   EXPECT_GE(checked, 20);
 }
 
-// Scenario: no resolver, an empty one, a static list without entries, a host with a port for DNS.
+// Scenario: no resolver, an empty one, a static list without entries, names that DNS cannot have, a
+// host with a port for DNS.
 // Guarantees: the Collector's words where it has some.
 TEST(ConfigFaultsTest, ResolverMustBeComplete) {
-  const auto with_resolver = [](std::string_view resolver) {
+  const auto with_resolver = [](const std::string& resolver) {
     return std::string("exporters: {loadbalancing: {protocol: {otlp: {tls: {insecure: true}}}, ")
         .append(resolver)
         .append("}}");
@@ -202,6 +213,13 @@ TEST(ConfigFaultsTest, ResolverMustBeComplete) {
               HasSubstr("no backends are listed"));
   EXPECT_THAT(FaultsOf(with_resolver("resolver: {static: {hostnames: [\"http://a:1\"]}}")),
               HasSubstr("without a scheme"));
+  for (const char* names : {"static: {hostnames: [\"a..b:1\"]}", "dns: {hostname: a..b}"}) {
+    EXPECT_THAT(FaultsOf(with_resolver("resolver: {" + std::string(names) + "}")),
+                HasSubstr("a host name has something before, between and after its dots"));
+  }
+  EXPECT_THAT(
+      FaultsOf(with_resolver("resolver: {dns: {hostname: a." + std::string(64, 'b') + "}}")),
+      HasSubstr("each part of a host name has at most 63 characters"));
   EXPECT_THAT(FaultsOf(with_resolver("resolver: {dns: {hostname: \"a:4317\"}}")),
               HasSubstr("expected a name without a port"));
 }
@@ -295,7 +313,7 @@ TEST(ConfigFaultsTest, MessagesNeverShowValuesOfTheEnvironmentOrOfHeaders) {
 // Guarantees: line and column where the parser has them; no exception.
 TEST(ConfigFaultsTest, SyntaxFaultsHaveLineAndColumn) {
   EXPECT_EQ(FaultsOf("a: [1, 2\nb: 3\n").substr(0, 11), "f.yaml:2:2:");
-  EXPECT_THAT(FaultsOf("exporters:\n\tx: 1\n"), HasSubstr("f.yaml:2:3: not valid YAML"));
+  EXPECT_THAT(FaultsOf("a: b: c\n"), HasSubstr("f.yaml:1:5: not valid YAML"));
   EXPECT_THAT(FaultsOf("a: *nowhere"), HasSubstr("f.yaml:1:4: not valid YAML"));
   EXPECT_THAT(FaultsOf(std::string(kMinimal) + "---\na: b\n"),
               HasSubstr("more than one YAML document"));

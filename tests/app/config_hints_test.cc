@@ -65,6 +65,37 @@ TEST(ConfigHintsTest, RefusalsOfPipelinesAndProvidersSayWhatToDo) {
                         "NAME=\"$(cat FILE)\")"));
 }
 
+// Scenario: one of two keys that go together is moved past the default of the other; both are
+// there. Guarantees: the fault stands at a key of the file, and tells the default that it meets.
+TEST(ConfigHintsTest, BoundsInTheWrongOrderNameTheKeyThatIsThere) {
+  EXPECT_EQ(
+      FaultsOf(WithKey("spanring.request.timeout_max", "5s")),
+      "f.yaml:11: spanring.request.timeout_max: must not be shorter than "
+      "spanring.request.default_timeout, 8s by default (set spanring.request.default_timeout, "
+      "too)\n");
+  EXPECT_EQ(FaultsOf(WithKey("spanring.backend.pending_bytes_max", "1MiB")),
+            "f.yaml:11: spanring.backend.pending_bytes_max: must not be smaller than "
+            "spanring.backend.max_request_bytes, 4032KiB by default (set "
+            "spanring.backend.max_request_bytes, too)\n");
+  EXPECT_EQ(FaultsOf(WithKey("spanring.request.default_timeout", "11s")),
+            "f.yaml:11: spanring.request.default_timeout: must not be longer than "
+            "spanring.request.timeout_max, 10s by default (set spanring.request.timeout_max, "
+            "too)\n");
+  EXPECT_EQ(FaultsOf(WithKey("spanring.request", "{timeout_max: 5s, default_timeout: 6s}")),
+            "f.yaml:11: spanring.request.default_timeout: must not be longer than "
+            "spanring.request.timeout_max\n");
+}
+
+// Scenario: a tab in the indentation, alone and after spaces; one where YAML allows it.
+// Guarantees: the message says that it is a tab, at its column.
+TEST(ConfigHintsTest, ATabInTheIndentationIsCalledOne) {
+  constexpr std::string_view kTab =
+      "not valid YAML: a tab in the indentation; write spaces instead\n";
+  EXPECT_EQ(FaultsOf("exporters:\n\tx: 1\n"), "f.yaml:2:1: " + std::string(kTab));
+  EXPECT_EQ(FaultsOf("a: 1\nexporters:\n  \tx: 1\n"), "f.yaml:3:3: " + std::string(kTab));
+  EXPECT_EQ(FaultsOf(std::string(kMinimal) + "spanring: {workers:\t1}\n"), "");
+}
+
 // Scenario: an attempt's timeout beyond, at and below 40 % of the longest time a request has; the
 // default of the Collector written out; none at all; a longer request.
 // Guarantees: only what could never be reached gives a warning, which names the keys that give

@@ -79,6 +79,11 @@ TEST(ConfigHttpTest, FaultsNameTheKey) {
       {"{traces_url_path: /a b}", "http.traces_url_path"},
       {"{compression_algorithms: [br]}", "http.compression_algorithms"},
       {"{cors: {allowed_origins: [\"*.*\"]}}", "http.cors.allowed_origins"},
+      {"{cors: {allowed_origins: [\"https://a.example/\"]}}", "no slash at the end"},
+      {"{cors: {allowed_origins: [b.example]}}", "an origin is scheme://host[:port]"},
+      {"{cors: {allowed_origins: [\"https://\"]}}", "an origin is scheme://host[:port]"},
+      {"{cors: {allowed_origins: [\"https://a:x\"]}}", "an origin is scheme://host[:port]"},
+      {"{cors: {allowed_origins: [\"https://*.a/b\"]}}", "an origin is scheme://host[:port]"},
       {"{cors: {allowed_headers: [\"a b\"]}}", "http.cors.allowed_headers"},
       {"{cors: {max_age: 100000}}", "http.cors.max_age"},
       {"{response_headers: {content-length: 3}}", "http.response_headers.content-length"},
@@ -90,6 +95,16 @@ TEST(ConfigHttpTest, FaultsNameTheKey) {
     const ConfigReport report = ReadText(WithProtocols("{http: " + std::string(text) + "}"));
     EXPECT_THAT(Texts(report.faults), HasSubstr(fault)) << text;
   }
+}
+
+// Scenario: origins with a port, with an IPv6 address, with a `*` in every place; `null`.
+// Guarantees: all are taken.
+TEST(ConfigHttpTest, OriginsAndPatternsAreTaken) {
+  const ConfigReport report = ReadText(
+      WithProtocols("{http: {cors: {allowed_origins: [\"https://a:8443\", \"http://[::1]:3000\", "
+                    "\"*\", \"https://*.a.example\", \"http://localhost:*\", \"*.a.example\", "
+                    "\"*://a.example\", \"null\"]}}}"));
+  EXPECT_EQ(Texts(report.faults), "");
 }
 
 // Scenario: keys of the Collector that do nothing here.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/app/config_text.h"
+#include "tests/support/test_ca.h"
 
 namespace router {
 namespace {
@@ -23,7 +24,8 @@ Config WithoutHeaders(Config config) {
 }
 
 // Scenario: every example; the smallest file; one protocol; an empty list of readers; extensions
-// and receivers that are not switched on. What is told is read again.
+// and receivers that are not switched on; ids that YAML needs in quotes; values with a `$` that is
+// none of a variable. What is told is read again.
 // Guarantees: the same configuration, but for secrets: nothing is left out or told wrongly.
 TEST(ConfigInForceTest, ReadAgainItIsTheSameConfiguration) {
   const std::string minimal(kMinimal);
@@ -35,7 +37,9 @@ TEST(ConfigInForceTest, ReadAgainItIsTheSameConfiguration) {
         minimal + "service: {telemetry: {metrics: {readers: []}}}\n",
         minimal + "service: {extensions: []}\nextensions: {health_check: }\n",
         minimal + "receivers: {otlp/a: , otlp/b: }\nservice: {pipelines: {traces: {receivers: "
-                  "[otlp/b], exporters: [loadbalancing]}}}\n"}) {
+                  "[otlp/b], exporters: [loadbalancing]}}}\n",
+        minimal + "receivers: {'otlp/a\"b\\c': }\n", minimal + "receivers: {'otlp/a:#b:': }\n",
+        minimal + "extensions: {health_check: {path: '/$${X}/$$$$'}}\n"}) {
     const ConfigReport first = ReadText(text);
     ASSERT_TRUE(first.config) << Texts(first.faults);
     const ConfigReport second = ReadText(first.in_force);
@@ -47,6 +51,7 @@ TEST(ConfigInForceTest, ReadAgainItIsTheSameConfiguration) {
 // Scenario: secrets of every kind, as text and by variables.
 // Guarantees: none of them is told; names of headers, users and files are.
 TEST(ConfigInForceTest, SecretsAreNotTold) {
+  const std::string key = test::TestCa::SelfSigned({}).key_pem;
   const ConfigReport report = ReadText(
       "exporters:\n"
       "  loadbalancing:\n"
@@ -56,14 +61,15 @@ TEST(ConfigInForceTest, SecretsAreNotTold) {
       "  otlp:\n"
       "    protocols:\n"
       "      grpc: {auth: {authenticator: bearertokenauth},\n"
-      "             tls: {cert_file: /cert, key_pem: s3cret-b}}\n"
+      "             tls: {cert_file: /cert, key_pem: '${env:KEY}'}}\n"
       "      http: {response_headers: {x-a: s3cret-c}, auth: {authenticator: basicauth/in}}\n"
       "extensions:\n"
       "  bearertokenauth: {tokens: ['${env:TOKEN}', s3cret-d]}\n"
       "  basicauth: {client_auth: {username: me, password: s3cret-e}}\n"
       "  basicauth/in: {htpasswd: {inline: 'u:s3cret-f'}}\n",
-      {{"TOKEN", "s3cret-g"}});
+      {{"TOKEN", "s3cret-g"}, {"KEY", key}});
   ASSERT_TRUE(report.config) << Texts(report.faults);
+  EXPECT_THAT(report.in_force, Not(HasSubstr("PRIVATE KEY")));
   EXPECT_THAT(report.in_force, AllOf(Not(HasSubstr("s3cret")), HasSubstr("x-tenant: <redacted>"),
                                      HasSubstr("tokens: [<redacted>, <redacted>]"),
                                      HasSubstr("username: me"), HasSubstr("cert_file: /cert")));

@@ -199,6 +199,40 @@ spanring:
   EXPECT_EQ(*report.config, *ReadText(kMinimal).config);
 }
 
+// Scenario: integers with a plus, as YAML allows them, of every type that has any.
+// Guarantees: they are what they say, never the default.
+TEST(ConfigReaderTest, APlusBeforeANumberIsRead) {
+  const ConfigReport report =
+      ReadText(WithKey("spanring", "{workers: +4, ring: {seed: +5}, memory: {limit: +33554432}}") +
+               "receivers: {otlp: {protocols: {grpc: {max_concurrent_streams: +7}}}}\n");
+  ASSERT_EQ(Texts(report.faults), "");
+  EXPECT_EQ(report.config->workers, 4u);
+  EXPECT_EQ(report.config->ring.seed, 5u);
+  EXPECT_EQ(report.config->memory_limit_bytes, 32u << 20);
+  EXPECT_EQ(report.config->receiver.concurrent_streams_max, 7u);
+  const ConfigReport dns = ReadText(WithoutLine(kMinimal, "port:") + "        port: \"+4318\"\n");
+  ASSERT_EQ(Texts(dns.faults), "");
+  EXPECT_EQ(std::get<Config::DnsResolver>(dns.config->resolver).port, 4318);
+}
+
+// Scenario: names for the status page with capitals and with a dot at the end.
+// Guarantees: kept as requests are compared with them.
+TEST(ConfigReaderTest, AllowedHostsAreKeptAsTheyAreCompared) {
+  const ConfigReport report =
+      ReadText(WithKey("spanring.admin.allowed_hosts", "[A.example., b, 10.0.0.1]"));
+  ASSERT_EQ(Texts(report.faults), "");
+  EXPECT_THAT(report.config->admin.allowed_hosts, ElementsAre("a.example", "b", "10.0.0.1"));
+}
+
+// Scenario: a static list that names one backend three times.
+// Guarantees: the summary counts it once.
+TEST(ConfigReaderTest, TheSummaryCountsEachBackendOnce) {
+  const ConfigReport report = ReadText(
+      "exporters: {loadbalancing: {resolver: {static: {hostnames: [a, 'a:4317', 'A:4317', b]}}}}");
+  ASSERT_EQ(Texts(report.faults), "");
+  EXPECT_THAT(Summarize(*report.config), HasSubstr(" -> 2 static backends, "));
+}
+
 // Scenario: no port for DNS.
 // Guarantees: 4317 is dialled, and the ring is told that the name has no port (ring.md, Collector
 // rings).

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/app/config_text.h"
+#include "tests/support/test_ca.h"
 
 namespace router {
 namespace {
@@ -12,6 +13,13 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+
+// As a YAML scalar on one line.
+std::string Quoted(const std::string& pem) {
+  std::string text = "\"";
+  for (const char c : pem) text += c == '\n' ? "\\n" : std::string(1, c);
+  return text + '"';
+}
 
 std::string With(std::string_view server, std::string_view client) {
   return "receivers: {otlp: {protocols: {grpc: {" + std::string(server) + "}}}}\n" +
@@ -31,14 +39,16 @@ constexpr std::string_view kPlain = "tls: {insecure: true}";
 // Scenario: every key of a receiver's block and of an exporter's.
 // Guarantees: each arrives in its own field.
 TEST(ConfigTlsTest, EveryKeyIsRead) {
+  const test::TestCertificate own = test::TestCa::SelfSigned({});
   const Config config = Read(
       "tls: {cert_file: /c, key_file: /k, client_ca_file: /ca, client_ca_file_reload: true, "
       "min_version: '1.3', max_version: 1.3, reload_interval: 1h, "
       "include_system_ca_certs_pool: true, include_insecure_cipher_suites: false, "
       "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384], curve_preferences: [P384]}",
       "tls: {insecure: false, insecure_skip_verify: false, server_name_override: n, "
-      "ca_file: /ca, cert_pem: CERT, key_pem: KEY, max_version: 1.2, "
-      "include_system_ca_certs_pool: true}");
+      "ca_file: /ca, cert_pem: " +
+          Quoted(own.cert_pem) + ", key_pem: " + Quoted(own.key_pem) +
+          ", max_version: 1.2, include_system_ca_certs_pool: true}");
   TlsSettings server;
   server.cert_file = "/c";
   server.key_file = "/k";
@@ -52,8 +62,8 @@ TEST(ConfigTlsTest, EveryKeyIsRead) {
   TlsSettings client;
   client.server_name = "n";
   client.ca_file = "/ca";
-  client.cert_pem = "CERT";
-  client.key_pem = "KEY";
+  client.cert_pem = own.cert_pem;
+  client.key_pem = own.key_pem;
   client.max_version = TlsVersion::k12;
   client.include_system_ca = true;
   EXPECT_EQ(config.exporter.tls, client);
@@ -83,6 +93,30 @@ TEST(ConfigTlsTest, H02PlaintextMustBeAskedFor) {
 TEST(ConfigTlsTest, AReceiverWithoutTls) {
   EXPECT_EQ(Read("", kPlain).receiver.tls, std::nullopt);
   EXPECT_EQ(Read("tls:", kPlain).receiver.tls, std::nullopt);
+}
+
+// Scenario: text that is no certificate, no key, no authority; a key of another certificate.
+// Guarantees: a fault of the file at its key, since no machine could start with it; not shown.
+TEST(ConfigTlsTest, TextThatIsNoPemIsAFault) {
+  const test::TestCertificate own = test::TestCa::SelfSigned({});
+  const test::TestCertificate other = test::TestCa::SelfSigned({});
+  const auto faults_of = [](const std::string& cert, const std::string& key) {
+    return Texts(
+        ReadText(
+            With("tls: {cert_pem: " + Quoted(cert) + ", key_pem: " + Quoted(key) + "}", kPlain))
+            .faults);
+  };
+  EXPECT_EQ(faults_of(own.cert_pem, own.key_pem), "");
+  const std::string no_cert = faults_of("GARBAGE", own.key_pem);
+  EXPECT_THAT(no_cert, HasSubstr("grpc.tls.cert_pem: has no certificate in PEM form"));
+  EXPECT_THAT(no_cert, testing::Not(HasSubstr("GARBAGE")));
+  const std::string no_key = faults_of(own.cert_pem, "GARBAGE");
+  EXPECT_THAT(no_key, HasSubstr("grpc.tls.key_pem: has no private key in PEM form"));
+  EXPECT_THAT(no_key, testing::Not(HasSubstr("GARBAGE")));
+  EXPECT_THAT(faults_of(own.cert_pem, other.key_pem),
+              HasSubstr("grpc.tls.key_pem: is not the key of the first certificate in cert_pem"));
+  EXPECT_THAT(Texts(ReadText(With("", "tls: {ca_pem: GARBAGE}")).faults),
+              HasSubstr("otlp.tls.ca_pem: has no certificate in PEM form"));
 }
 
 struct Fault {

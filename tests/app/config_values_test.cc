@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace router {
 namespace {
 
@@ -20,10 +22,27 @@ TEST(ConfigValuesTest, ReadsAddresses) {
 // Scenario: text that is no address.
 // Guarantees: an error.
 TEST(ConfigValuesTest, RefusesWhatIsNoAddress) {
-  for (const char* text :
-       {"", "localhost", "a:b", "a:65536", "a:-1", "a:+1", "a:", "::1:4317", "[::1", "[]:1",
-        "[::1]x", "[a]:1", "http://a:1", "unix:///run/x", "a/b:1", "a b:1", "user@a:1"}) {
+  for (const char* text : {"",       "localhost", "a:b",        "a:65536",       "a:-1",
+                           "a:+1",   "a:",        "::1:4317",   "[::1",          "[]:1",
+                           "[::1]x", "[a]:1",     "http://a:1", "unix:///run/x", "a/b:1",
+                           "a b:1",  "user@a:1",  "a..b:1",     ".a:1",          "[a:b]:1"}) {
     EXPECT_FALSE(ParseAddress(text, 0)) << text;
+  }
+}
+
+// Scenario: names with parts and as a whole at their longest and one beyond, dots in the wrong
+// places.
+// Guarantees: what DNS cannot be asked for is refused; a dot at the end is none too many.
+TEST(ConfigValuesTest, HostNamesAreSuchAsDnsCanHave) {
+  const std::string part(63, 'a');
+  const std::string longest = part + "." + part + "." + part + "." + std::string(61, 'a');
+  for (const std::string& name : {std::string("a"), std::string("a.b."), part, longest}) {
+    EXPECT_TRUE(CheckHostName(name)) << name;
+  }
+  for (const std::string& name :
+       {std::string(""), std::string("."), std::string("a.."), std::string("a..b"),
+        std::string(".a"), part + "a", longest + "a"}) {
+    EXPECT_FALSE(CheckHostName(name)) << name;
   }
 }
 
@@ -36,9 +55,10 @@ TEST(ConfigValuesTest, ReadsSizes) {
   EXPECT_EQ(*ParseByteSize("512 MiB"), 512 << 20);
   EXPECT_EQ(*ParseByteSize("1Gi"), 1 << 30);
   EXPECT_EQ(*ParseByteSize("64KB"), 64'000);
+  EXPECT_EQ(*ParseByteSize("+5"), 5);
   EXPECT_EQ(*ParseByteSize("9223372036854775807"), 9223372036854775807);
-  for (const char* text :
-       {"", "MiB", "-1", "1.5GiB", "1TiB", "1mib", "9223372036854775808", "8589934592GiB"}) {
+  for (const char* text : {"", "MiB", "-1", "+", "++1", "+-1", "1.5GiB", "1TiB", "1mib",
+                           "9223372036854775808", "8589934592GiB"}) {
     EXPECT_FALSE(ParseByteSize(text)) << text;
   }
   EXPECT_EQ(FormatByteSize(64 << 20), "64MiB");
@@ -57,7 +77,9 @@ TEST(ConfigValuesTest, ReadsBooleansAndIntegers) {
     EXPECT_FALSE(ParseInteger(text)) << text;
   }
   EXPECT_TRUE(ParseNumber("1.5"));
+  EXPECT_TRUE(ParseNumber("+1.5"));
   EXPECT_FALSE(ParseNumber("1.5x"));
+  EXPECT_FALSE(ParseNumber("+-1.5"));
 }
 
 // Scenario: typing errors of known words, and a word unlike any.

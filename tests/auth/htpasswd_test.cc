@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <ctime>
+
 #include "router/auth/apache_md5.h"
 
 namespace router {
@@ -52,6 +55,45 @@ TEST(HtpasswdTest, LastLineOfAUserWins) {
   EXPECT_FALSE(parsed->Match("u", "one"));
 }
 
+double CpuSecondsOfFailure(const Htpasswd& users, std::string_view user) {
+  double least = 1e9;  // of three: who shares the processor makes it slower, nobody faster
+  for (int round = 0; round < 3; ++round) {
+    const std::clock_t start = std::clock();
+    EXPECT_FALSE(users.Match(user, "wrong"));
+    least = std::min(least, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+  }
+  return least;
+}
+
+// Scenario: a file with {SHA}, plain text, MD5 and bcrypt of two costs; a wrong password for each
+// user and for one that is not there.
+// Guarantees: the time it takes tells none of them from the others.
+TEST(HtpasswdTest, FailedCheckTakesAsLongForEveryUserAndForNone) {
+  const auto parsed = Htpasswd::Parse(
+      "sha:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n"
+      "plain:password\n"
+      "apr1:$apr1$saltsalt$yAAkm4libquA.ZWLHbSBq/\n"
+      "cheap:$2y$04$abcdefghijklmnopqrstuughE8Ev8uGFaUgY2cNEySvxngrb/Jzdm\n"
+      "dear:$2y$09$abcdefghijklmnopqrstuughE8Ev8uGFaUgY2cNEySvxngrb/Jzdm\n");
+  ASSERT_TRUE(parsed.has_value());
+  const double of_unknown = CpuSecondsOfFailure(*parsed, "nobody");
+  EXPECT_GT(of_unknown, 0.002);
+  for (const char* user : {"sha", "plain", "apr1", "cheap", "dear"}) {
+    const double of_known = CpuSecondsOfFailure(*parsed, user);
+    EXPECT_GT(of_known, 0.67 * of_unknown) << user;
+    EXPECT_LT(of_known, 1.5 * of_unknown) << user;
+  }
+}
+
+// Scenario: the same lines in another order.
+// Guarantees: the same users: who compares two readings of a file sees no change.
+TEST(HtpasswdTest, OrderOfLinesMeansNothing) {
+  const auto one = Htpasswd::Parse("a:$2y$04$a\nb:$2y$04$b\nc:{SHA}c\nd:{SHA}d\ne:$2b$05$e\n");
+  const auto other = Htpasswd::Parse("e:$2b$05$e\nd:{SHA}d\nc:{SHA}c\nb:$2y$04$b\na:$2y$04$a\n");
+  ASSERT_TRUE(one.has_value() && other.has_value());
+  EXPECT_EQ(*one, *other);
+}
+
 // Scenario: lines that are no user and hash; a file without users.
 // Guarantees: the error names the line and not its content, which may be a secret.
 TEST(HtpasswdTest, ErrorsNameTheLineAndNotTheSecret) {
@@ -68,9 +110,10 @@ TEST(HtpasswdTest, ErrorsNameTheLineAndNotTheSecret) {
 // Guarantees: nobody gets in by them, and nothing breaks.
 TEST(HtpasswdTest, DamagedHashesLetNobodyIn) {
   const auto parsed = Htpasswd::Parse(
-      "a:$apr1$\nb:$apr1$salt\nc:{SHA}\nd:{SHA}%%%%\ne:$2y$\nf:$99$x$y\ng:{SSHA}QUJD\n");
+      "a:$apr1$\nb:$apr1$salt\nc:{SHA}\nd:{SHA}%%%%\ne:$2y$\nf:$99$x$y\ng:{SSHA}QUJD\n"
+      "h:$\ni:$2\nj:$2y$10$\nk:$5$rounds=\nl:$6$rounds=9$\nm:$1\n");
   ASSERT_TRUE(parsed.has_value());
-  for (const char* user : {"a", "b", "c", "d", "e", "f", "g"}) {
+  for (const char* user : {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"}) {
     for (const char* password : {"", "x", "$apr1$", "password"}) {
       EXPECT_FALSE(parsed->Match(user, password)) << user << " " << password;
     }

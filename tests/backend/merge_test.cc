@@ -272,6 +272,25 @@ TEST_F(MergeTest, PartialSuccessIsTracedToItsPart) {
   EXPECT_EQ(bodies_.size(), 6U);
 }
 
+// Scenario: a backend says OK to a merged message, with an answer that says it is compressed and is
+// not.
+// Guarantees: each hears that the answer cannot be read; nothing is sent again: it was taken.
+TEST_F(MergeTest, WhatWasTakenIsNotSentAgain) {
+  Connect();
+  answer_ = [](Peer& peer, PeerStream& stream) {
+    peer.Answer(stream, {{":status", "200"}, {"content-type", "application/grpc"}},
+                test::GrpcFrame("x", true), {{"grpc-status", "0"}});
+  };
+  SendPart("1");
+  SendPart("2");
+  ASSERT_TRUE(AllDone());
+  EXPECT_EQ(bodies_.size(), 1U);
+  for (const auto& attempt : attempts_) {
+    EXPECT_EQ(attempt->result->kind, Kind::kPermanent);
+    EXPECT_EQ(attempt->result->code, GrpcCode::kInternal);
+  }
+}
+
 // Scenario: a backend takes a merged message whole and warns.
 // Guarantees: GS-10: each hears the warning; nothing is sent again.
 TEST_F(MergeTest, AWarningReachesEach) {

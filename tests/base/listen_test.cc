@@ -54,6 +54,55 @@ TEST(OpenAcceptorsTest, TakenPortIsAnError) {
   EXPECT_NE(second.error().message.find("in use"), std::string::npos) << second.error().message;
 }
 
+// Scenario: a name with two addresses; somebody else has the port on the first, then on the second.
+// Guarantees: an error that names that address and its host, though the other one is free.
+TEST(OpenAcceptorsTest, APortThatIsTakenOnOneAddressOnlyIsAnError) {
+  boost::asio::io_context io;
+  for (const char* taken : {"127.0.0.1", "127.0.0.2"}) {
+    const auto foreign = OpenAcceptors(io, taken, 0);
+    ASSERT_TRUE(foreign.has_value()) << foreign.error().message;
+    const std::uint16_t port = foreign->front()->local_endpoint().port();
+    const auto opened = OpenAcceptors(io, "otlp",
+                                      {{boost::asio::ip::make_address("127.0.0.1"), port},
+                                       {boost::asio::ip::make_address("127.0.0.2"), port}});
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_EQ(opened.error().message, "cannot listen on " + std::string(taken) + ":" +
+                                          std::to_string(port) +
+                                          " (of otlp): Address already in use");
+  }
+}
+
+// Scenario: a name with an address that this machine does not have, and one that it has twice.
+// Guarantees: it listens on the one; alone the other is an error that names it.
+TEST(OpenAcceptorsTest, AnAddressOfAnotherMachineIsPassedOver) {
+  boost::asio::io_context io;
+  const auto free = OpenAcceptors(io, "127.0.0.1", 0);
+  ASSERT_TRUE(free.has_value()) << free.error().message;
+  const std::uint16_t port = free->front()->local_endpoint().port();
+  free->front()->close();
+  const tcp::endpoint ours(boost::asio::ip::address_v4::loopback(), port);
+  const tcp::endpoint foreign(boost::asio::ip::make_address("192.0.2.1"), port);
+  const auto opened = OpenAcceptors(io, "otlp", {foreign, ours, ours});
+  ASSERT_TRUE(opened.has_value()) << opened.error().message;
+  ASSERT_EQ(opened->size(), 1U);
+  EXPECT_EQ(opened->front()->local_endpoint(), ours);
+  const auto none = OpenAcceptors(io, "otlp", {foreign});
+  ASSERT_FALSE(none.has_value());
+  EXPECT_NE(none.error().message.find("192.0.2.1:" + std::to_string(port)), std::string::npos)
+      << none.error().message;
+}
+
+// Scenario: every address of this machine, and somebody else has the port on one of them.
+// Guarantees: an error, not IPv4 alone or IPv6 alone.
+TEST(OpenAcceptorsTest, EveryAddressMeansEveryAddress) {
+  boost::asio::io_context io;
+  const auto foreign = OpenAcceptors(io, "::1", 0);
+  if (!foreign) GTEST_SKIP() << "no IPv6 here: " << foreign.error().message;
+  const auto opened = OpenAcceptors(io, "", foreign->front()->local_endpoint().port());
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_NE(opened.error().message.find("[::]:"), std::string::npos) << opened.error().message;
+}
+
 // Scenario: a host that is neither an address nor a name that can exist.
 // Guarantees: an error that names it, no exception.
 TEST(OpenAcceptorsTest, UnknownHostIsAnError) {

@@ -210,6 +210,37 @@ TEST_P(InflateLawsTest, GetsThroughMillionEmptyMembersInTime) {
   EXPECT_EQ(body_.size(), 0u);
 }
 
+// Scenario: on one codec a message that is cut, damaged, over the limit or out of proportion, in
+// each shape that the compression has, and behind each of them a sound one.
+// Guarantees: how one message ended changes nothing for the next.
+TEST_P(InflateLawsTest, ReadsWhatFollowsAFailure) {
+  const Bytes content = TraceLike(5000, 8);
+  const Bytes packed = Pack(content);
+  const auto expect_sound = [&](const char* name, const char* what) {
+    EXPECT_EQ(Inflate(packed), std::nullopt) << "behind " << name << ", " << what;
+    EXPECT_TRUE(HasContent(content)) << "behind " << name << ", " << what;
+  };
+  for (const PackedFormat& other : kPackedFormats) {
+    if (other.compression != GetParam().compression) continue;
+    const Bytes failing = other.pack(TraceLike(200000, 9));
+    EXPECT_NE(Inflate(std::span(failing).first(failing.size() - 8)), std::nullopt);
+    expect_sound(other.name, "cut in its last bytes");
+    EXPECT_NE(Inflate(std::span(failing).first(failing.size() / 2)), std::nullopt);
+    expect_sound(other.name, "cut in half");
+    Bytes damaged = failing;
+    std::fill_n(damaged.begin() + std::ssize(damaged) / 2, 50, std::uint8_t{0xFF});
+    EXPECT_TRUE(Inflate(damaged) || !other.has_checksum);
+    expect_sound(other.name, "damaged");
+    EXPECT_EQ(Inflate(failing, 100000), InflateError::kTooLarge);
+    expect_sound(other.name, "over the limit");
+    const Bytes dense = other.pack(Bytes(16 * kMiB));
+    const bool is_bomb = Inflater::kRatioMax * dense.size() < 16 * kMiB;
+    EXPECT_EQ(Inflate(dense, 64 * kMiB),
+              is_bomb ? std::optional(InflateError::kRatio) : std::nullopt);
+    expect_sound(other.name, "out of proportion");
+  }
+}
+
 // Scenario: budgets below what the message needs.
 // Guarantees: kNoMemory, everything given back, and the codec works for the next message.
 TEST_P(InflateLawsTest, ReportsFullBudgetAndReleasesEverything) {

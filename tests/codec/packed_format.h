@@ -154,6 +154,7 @@ inline constexpr PackedFormat kPackedFormats[] = {
     {"snappy", Compression::kSnappy, [](auto in) { return SnappyPack(in); }, true, true},
     {"snappy_block", Compression::kSnappy, [](auto in) { return SnappyBlock(in); }, false, false},
     {"lz4", Compression::kLz4, [](auto in) { return Lz4Pack(in); }, true, true},
+    {"lz4_sized", Compression::kLz4, [](auto in) { return Lz4Pack(in, 4, true); }, true, true},
     {"lz4_large_blocks", Compression::kLz4, [](auto in) { return Lz4Pack(in, 7, true); }, true,
      true},
 };

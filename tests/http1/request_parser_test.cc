@@ -78,6 +78,7 @@ TEST(RequestParserTest, ReadsWhatIsARequest) {
             "POST /v1/traces [host=a|content-length=1] a\n"
             "POST /v1/traces [host=a|content-length=1] b\nmore");
   EXPECT_EQ(Read("GET / HTTP/1.0\r\n\r\n"), "GET / [] close \n");
+  EXPECT_EQ(Read("GET / HTTP/1.0\r\nHost: a\r\n\r\n"), "GET / [host=a] close \n");
   EXPECT_EQ(Read("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"),
             "GET / [connection=Keep-Alive] \n");
   EXPECT_EQ(Read("\r\nGET /a?b=c HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n"),
@@ -144,6 +145,8 @@ TEST(RequestParserTest, RefusesWhatCanBeReadInTwoWays) {
       "P@ST / HTTP/1.1\r\nHost: a\r\n\r\n",
       "POST / HTTP/1.1\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+      "POST / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+      "POST / HTTP/1.0\r\nHost: a\r\nX: y\r\nHost: a\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a b\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a/b\r\n\r\n",
       Post("Connection: close, ,,\x80@\r\n"),
@@ -180,6 +183,28 @@ TEST(RequestParserTest, RefusesBadChunks) {
                            ";a\r\n"}) {
     EXPECT_THAT(Read(Post("Transfer-Encoding: chunked\r\n", body)), testing::StartsWith("400 "))
         << body;
+  }
+}
+
+// Scenario: trailers that are no fields: no colon, no name, white space or another character in the
+// name, as the first or the second; and names of every character a token may have.
+// Guarantees: HS-18, RFC 9112 §5.1: 400, as in a head; what is a field passes.
+TEST(RequestParserTest, RefusesTrailersThatAreNoFields) {
+  for (const std::string_view line :
+       {"garbage without colon", "x", ":", ": x", "X : a", "X\t: a", "X Y: a", "GET / HTTP/1.1",
+        "X(: a", "\"X\": a", "X\xE9: a", "X=: a", "X\x7f: a", "a,b: c"}) {
+    for (const char* before : {"", "T: v\r\n"}) {
+      const std::string trailers = before + std::string(line) + "\r\n\r\n";
+      EXPECT_THAT(Read(Post("Transfer-Encoding: chunked\r\n", "0\r\n" + trailers)),
+                  testing::StartsWith("400 "))
+          << trailers;
+    }
+  }
+  for (const char* line : {"a:", "A:b", "x-y_z.0: \t\xE9 : \"q\"", "!#$%&'*+-.^_`|~09azAZ: v"}) {
+    EXPECT_EQ(Read(Post("Transfer-Encoding: chunked\r\n",
+                        "0\r\nT: v\r\n" + std::string(line) + "\r\n\r\n")),
+              "POST /v1/traces [host=a|transfer-encoding=chunked] \n")
+        << line;
   }
 }
 
@@ -232,6 +257,27 @@ TEST(RequestParserTest, BoundsWhatItKeepsAndSkips) {
   };
   EXPECT_THAT(Read(trailers(kTrailerBytesMax), 997), testing::EndsWith("] \n"));
   EXPECT_THAT(Read(trailers(kTrailerBytesMax + 1), 997), HasSubstr("431 "));
+}
+
+// Scenario: heads of 8 KiB, of nearly 64 KiB, and of 200 fields, each forgotten behind its request.
+// Guarantees: what one head took is kept for the next up to 8 KiB of text and 64 fields; the next
+// request is read as ever.
+TEST(RequestParserTest, ForgetsLargeHeads) {
+  std::string fields;
+  for (int i = 0; i < 190; ++i) fields += "a: b\r\n";
+  RequestParser parser;
+  for (const std::string& text :
+       {Post("X: " + std::string(8000, 'v') + "\r\n"), Post(fields),
+        Post("X: " + std::string(kHeaderBlockBytesMax - 100, 'v') + "\r\n")}) {
+    auto bytes = Bytes(text);
+    ASSERT_EQ(parser.Next(bytes), RequestParser::Event::kHead);
+    ASSERT_EQ(parser.Next(bytes), RequestParser::Event::kEnd);
+    EXPECT_GE(parser.kept_bytes(), text.size());
+    parser.ForgetHead();
+    EXPECT_LE(parser.kept_bytes(),
+              RequestParser::kKeptTextBytes + RequestParser::kKeptFields * sizeof(HttpField));
+    EXPECT_TRUE(parser.is_between_requests());
+  }
 }
 
 }  // namespace

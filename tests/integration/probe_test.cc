@@ -14,6 +14,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr seconds kPatience{60};
 
@@ -54,17 +55,19 @@ TEST_F(ProbeTest, EachProbeIsATraceOfItsOwn) {
   EXPECT_EQ(LedgerOfBackends().distinct(), 2u);
 }
 
-// Scenario: every backend refuses for good, then takes the request and leaves the span out.
-// Guarantees: exit code 1 with the code and the backend's own words.
+// Scenario: every backend refuses for good; one, asked without a router, leaves the span out.
+// Guarantees: exit code 1 with the code and the backend's own words, on one line and in print.
 TEST_F(ProbeTest, ARefusedSpanIsAFailure) {
   AllAnswer({.code = grpc::INVALID_ARGUMENT, .message = "not this one"});
   Ended ended = Probe();
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.output, AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("not this one")));
-  AllAnswer({.rejected_spans = 1, .warning = "over quota"});
-  ended = Probe();
+  AllAnswer({.rejected_spans = 1, .warning = "over quota\x1b[31m\nof yours"});
+  ended = RunProbe({"--endpoint", backend(0).endpoint()});
   EXPECT_EQ(ended.exit_code, 1);
-  EXPECT_THAT(ended.output, AllOf(HasSubstr("rejected"), HasSubstr("over quota")));
+  EXPECT_THAT(ended.output,
+              AllOf(HasSubstr("rejected"), HasSubstr("over quota"), HasSubstr("of yours"),
+                    Not(HasSubstr("\x1b")), Not(HasSubstr("\nof"))));
 }
 
 // Scenario: nobody listens; the port speaks another protocol; the readiness URL never says 200.
@@ -88,6 +91,16 @@ TEST_F(ProbeTest, UnusableArgumentsAreExplained) {
   EXPECT_THAT(RunProbe({"--endpoint", "a:b:c:d"}).output, HasSubstr("--endpoint a:b:c:d"));
   EXPECT_THAT(RunProbe({"--header", "no value"}).output, HasSubstr("NAME=VALUE"));
   EXPECT_THAT(RunProbe({"--timeout", "10"}).output, HasSubstr("--timeout"));
+  const Ended two_lines = RunProbe({"--header", "a=b\nc: d"});
+  EXPECT_EQ(two_lines.exit_code, 1);
+  EXPECT_THAT(two_lines.output, AllOf(HasSubstr("--header a=…"), HasSubstr("one line")));
+  const Ended key_alone =
+      RunProbe({"--endpoint", router().endpoint(), "--tls-key", "/nonexistent/key.pem"});
+  EXPECT_EQ(key_alone.exit_code, 1);
+  EXPECT_THAT(key_alone.output, AllOf(HasSubstr("--tls-key"), HasSubstr("--tls-cert")));
+  EXPECT_THAT(RunProbe({"--readyz", "https://127.0.0.1/readyz", "--timeout", "1s"}).output,
+              AllOf(HasSubstr("--readyz https://127.0.0.1/readyz: not a URL that begins with http"),
+                    Not(HasSubstr("not ready"))));
   EXPECT_THAT(RunProbe({"--tls-ca", "/nonexistent/ca.pem"}).output,
               HasSubstr("/nonexistent/ca.pem"));
   EXPECT_EQ(RequestsAtBackends(), 0u);

@@ -10,10 +10,12 @@
 #include "tests/integration/load.h"
 #include "tests/integration/router_test_fixture.h"
 #include "tests/support/dns_server.h"
+#include "tests/support/test_ca.h"
 
 namespace router::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -254,6 +256,77 @@ TEST_F(ReloadTest, AWatchedFileIsReadWhenItChanges) {
   ASSERT_TRUE(router_->WaitForMembers(1, kPatience)) << Log();
   EXPECT_EQ(Reloads("unchanged"), 0);
   EXPECT_EQ(Reloads("invalid"), 1);
+}
+
+// Scenario: with --watch, a file that names a token file which is not there yet; then the token
+// comes.
+// Guarantees: the reload fails once, in log and metrics; then the file takes effect by itself, and
+// the alarm ends.
+TEST_F(ReloadTest, AWatchedFileWaitsForTheFilesThatItNames) {
+  StartBackends(1);
+  ScratchDirectory files;
+  const std::string token = files.path() / "token";
+  Start({.backends = Endpoints(0, 1), .arguments = {"--watch"}});
+  router_->WriteConfig(
+      router_->ConfigText({.backends = Endpoints(0, 1),
+                           .grpc_settings = "auth: {authenticator: bearertokenauth}",
+                           .extension = "bearertokenauth: {filename: " + token + "}"}));
+  ASSERT_TRUE(router_->WaitUntil([&] { return Reloads("invalid") == 1; }, kPatience)) << Log();
+  EXPECT_EQ(Metric("spanring_config_last_reload_successful"), 0);
+  EXPECT_EQ(Export(RequestFor({1})).code(), 0);
+  ASSERT_TRUE(files.Write("token", "open-sesame\n"));
+  ASSERT_TRUE(router_->WaitUntil([&] { return Reloads("applied") == 1; }, kPatience)) << Log();
+  EXPECT_EQ(Metric("spanring_config_last_reload_successful"), 1);
+  EXPECT_EQ(Export(RequestFor({2})).code(), grpc::UNAUTHENTICATED);
+  EXPECT_EQ(Reloads("invalid"), 1);
+  EXPECT_EQ(Log().find("running configuration stays"), Log().rfind("running configuration stays"));
+}
+
+// Scenario: without --watch: the key of the receiver is broken, SIGHUP with the file as it is, and
+// the key is put right.
+// Guarantees: the alarm ends by itself: what the file says is in force.
+TEST_F(ReloadTest, TheAlarmEndsWhenTheFilesAreGoodAgain) {
+  StartBackends(1);
+  ScratchDirectory files;
+  const TestCa ca;
+  const TestCertificate server = ca.Sign({.names = {"localhost"}});
+  const std::string cert = files.Write("cert.pem", server.cert_pem)->string();
+  const std::string key = files.Write("key.pem", server.key_pem)->string();
+  const RunningRouter::Options options{
+      .backends = Endpoints(0, 1),
+      .grpc_settings = "tls: {cert_file: " + cert + ", key_file: " + key + "}"};
+  router_ = std::make_unique<RunningRouter>(options);
+  ASSERT_TRUE(files.Write("key.pem", "broken\n"));
+  ASSERT_TRUE(router_->Reload(router_->ConfigText(options), "invalid", kPatience));
+  EXPECT_EQ(Metric("spanring_config_last_reload_successful"), 0);
+  ASSERT_TRUE(files.Write("key.pem", server.key_pem));
+  EXPECT_TRUE(router_->WaitUntil(
+      [&] { return Metric("spanring_config_last_reload_successful") == 1; }, kPatience))
+      << Log();
+  EXPECT_EQ(Reloads("invalid"), 1);
+  EXPECT_EQ(Reloads("unchanged"), 1);
+}
+
+// Scenario: SIGHUP with another number of workers, once more, and with the former number.
+// Guarantees: applied, unchanged, unchanged; the status page tells what waits, and then no more.
+TEST_F(ReloadTest, WhatWaitsForARestartCanBeTakenBack) {
+  StartBackends(1);
+  const std::uint16_t admin = PickFreePort().value();
+  const std::string page = ", admin: {endpoint: \"127.0.0.1:" + std::to_string(admin) + "\"}";
+  RunningRouter::Options options{.backends = Endpoints(0, 1),
+                                 .spanring_settings = "workers: 1" + page};
+  Start(options);
+  const std::string one = router_->ConfigText(options);
+  options.spanring_settings = "workers: 3" + page;
+  const std::string three = router_->ConfigText(options);
+  const auto told = [&] { return HttpGet("127.0.0.1", admin, "/debug/config", kPatience)->body; };
+  ASSERT_TRUE(router_->Reload(three, "applied", kPatience));
+  EXPECT_THAT(told(), AllOf(HasSubstr("[\"spanring.workers\"]"), HasSubstr("workers: 3")));
+  ASSERT_TRUE(router_->Reload(three, "unchanged", kPatience));
+  EXPECT_THAT(told(), HasSubstr("[\"spanring.workers\"]"));
+  ASSERT_TRUE(router_->Reload(one, "unchanged", kPatience));
+  EXPECT_THAT(told(), AllOf(Not(HasSubstr("\"spanring.workers\"")), HasSubstr("workers: 1")));
+  ASSERT_TRUE(router_->Reload(three, "applied", kPatience));
 }
 
 // Scenario: SIGHUP 20 times with the file as it is, and once with a comment more.

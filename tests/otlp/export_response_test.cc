@@ -54,11 +54,23 @@ TEST(ExportResponseTest, NegativeCountIsZero) {
   }
 }
 
-// Scenario: truncated bytes, text, a message that is not UTF-8.
+// Scenario: a rejection and a warning in Latin-1, as a backend may take them from a client.
+// Guarantees: GS-08, GS-10: Protobuf in C++ reads no such string; the count is kept all the same,
+// and the message as far as it is ASCII.
+TEST(ExportResponseTest, Gs08MessageThatIsNotUtf8CostsNothingElse) {
+  for (const std::int64_t rejected : {5, 0}) {
+    const ExportResponse response = Parse(ResponseOf(rejected, "caf\xE9 is closed"));
+    EXPECT_EQ(response.outcome, ExportOutcome::kPartial);
+    EXPECT_EQ(response.partial, (PartialSuccess{rejected, "caf? is closed"}));
+  }
+  EXPECT_EQ(Parse("\x0A\x03\x12\x01\xFF").partial, (PartialSuccess{0, "?"}));
+}
+
+// Scenario: truncated bytes, text, a count of the wrong wire type that is cut.
 // Guarantees: malformed is told apart from success.
 TEST(ExportResponseTest, GarbageIsMalformed) {
   google::protobuf::LogSilencer silence;
-  for (const std::string bytes : {"\x0A\x05", "<html>", "\x0A\x03\x12\x01\xFF"}) {
+  for (const std::string bytes : {"\x0A\x05", "<html>", "\x0A\x02\x09\x01"}) {
     EXPECT_EQ(Parse(bytes).outcome, ExportOutcome::kMalformed);
     EXPECT_TRUE(Parse(bytes).partial.IsFullSuccess());
   }

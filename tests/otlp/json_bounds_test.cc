@@ -53,6 +53,56 @@ TEST_F(JsonBoundsTest, SurvivesDamage) {
   }
 }
 
+// Scenario: each control character, and DEL, at every place where white space may be: behind
+// numbers, literals, strings, objects and arrays, known and ignored, and in front of them.
+// Guarantees: white space is space, tab, line feed and carriage return; anything else is refused.
+// J-08.
+TEST_F(JsonBoundsTest, TakesNoOtherControlCharacterForWhiteSpace) {
+  for (int code = 0; code <= 0x7F; code = code == ' ' ? 0x7F : code + 1) {
+    const std::string character(1, static_cast<char>(code));
+    const bool is_white = std::string_view(" \t\n\r").find(character) != std::string_view::npos;
+    for (std::string fields : {R"("kind":2@)",
+                               R"("kind":2@,"y":0)",
+                               R"("kind":@2)",
+                               R"("kind"@:2)",
+                               R"(@"kind":2)",
+                               R"("kind":null@)",
+                               R"("kind":null@,"y":0)",
+                               R"("flags":"7"@)",
+                               R"("name":"a"@)",
+                               R"("traceId":""@)",
+                               R"("status":{"code":1@})",
+                               R"("status":{"code":1}@)",
+                               R"("status":null@)",
+                               R"("events":[@])",
+                               R"("events":[]@)",
+                               R"("events":null@)",
+                               R"("attributes":[{"value":{"boolValue":true@}}])",
+                               R"("attributes":[{"value":{"doubleValue":1@}}])",
+                               R"("attributes":[{"value":{"intValue":-1@}}])",
+                               R"("attributes":[{"value":{"stringValue":null@}}])",
+                               R"("attributes":[{"value":{"bytesValue":""@}}])",
+                               R"("x":1.5@)",
+                               R"("x":true@)",
+                               R"("x":null@)",
+                               R"("x":"a"@)",
+                               R"("x":[1@])",
+                               R"("x":[1@,2])",
+                               R"("x":[1,@2])",
+                               R"("x":[{}@])",
+                               R"("x":{@})",
+                               R"("x":{"a"@:0})",
+                               R"("x":{"a":false@})",
+                               R"("x":{"a":[0@]})",
+                               R"("x":{"a":0@,"b":1})"}) {
+      fields.replace(fields.find('@'), 1, character);
+      EXPECT_EQ(Span(fields).empty(), is_white) << fields << ", code " << code;
+    }
+    EXPECT_EQ(to_wire_.Convert("{}" + character).empty(), is_white) << code;
+    EXPECT_EQ(to_wire_.Convert(character + "{}").empty(), is_white) << code;
+  }
+}
+
 std::string NestedArrays(int levels) {
   std::string json;
   for (int i = 0; i < levels; ++i) json += R"({"arrayValue":{"values":[)";
@@ -122,6 +172,47 @@ TEST_F(JsonBoundsTest, PassesExactlyTheLimit) {
     EXPECT_TRUE(to_wire_.fault().is_too_large);
     EXPECT_FALSE(to_wire_.fault().is_no_memory);
   }
+}
+
+// Scenario: bytes in base64, plain, padded, and with each "/" escaped as some libraries do, or
+// every digit; limits on the output of one byte less than they take, exactly that, and more.
+// Guarantees: the limit is on what is written, not on its spelling. GS-02.
+TEST_F(JsonBoundsTest, PassesBytesUpToExactlyTheLimit) {
+  const auto repeated = [](std::string_view text, std::size_t count) {
+    std::string all;
+    for (std::size_t i = 0; i < count; ++i) all += text;
+    return all;
+  };
+  for (const std::size_t count : {1u, 100u, 5000u, 100000u}) {
+    for (const std::string& text :
+         {repeated("+/8A", count), repeated("+/8A", count) + "YQ==", repeated("+\\/8A", count),
+          repeated(R"(\u002b\u002f\u0038\u0041)", count), repeated("+/8A", count) + "YQ\\u003d="}) {
+      const std::string json =
+          R"({"resourceSpans":[{"resource":{"attributes":[{"value":{"bytesValue":")" + text +
+          "\"}}]}}]}";
+      ASSERT_EQ(to_wire_.Convert(json), "");
+      const std::size_t exact = to_wire_.wire().size();
+      ASSERT_LE(exact, 3 * count + 32);
+      EXPECT_EQ(to_wire_.Convert(json, exact), "") << text.substr(0, 8) << " " << count;
+      EXPECT_EQ(to_wire_.wire().size(), exact);
+      EXPECT_NE(to_wire_.Convert(json, exact - 1), "");
+      EXPECT_TRUE(to_wire_.fault().is_too_large);
+    }
+  }
+}
+
+// Scenario: base64 whose digits and padding are escaped, rightly or not; padding in every wrong
+// place.
+// Guarantees: an escape means what it means elsewhere, and padding stands only where it belongs.
+TEST_F(JsonBoundsTest, ReadsEscapedBase64AndNoWrongPadding) {
+  ASSERT_EQ(Attribute(R"({"bytesValue":"\u0059Q=\u003D"})"), "");
+  EXPECT_EQ(value().bytes_value(), "a");
+  for (const char* text : {"====", "A===", "YQ=A", "AAECYQ=", "AA\\n", "AA\\u00e9A", "YQ\\u003d"}) {
+    EXPECT_THAT(Attribute(std::string(R"({"bytesValue":")") + text + "\"}"),
+                HasSubstr("is not base64"))
+        << text;
+  }
+  EXPECT_THAT(Attribute(R"({"bytesValue":"AA\q="})"), HasSubstr("has an escape that is not valid"));
 }
 
 // Scenario: budgets from nothing up to what a large request takes.

@@ -71,6 +71,16 @@ TEST(StatusDetailsTest, Gc10RetryInfoIsFoundAmongOthers) {
   EXPECT_EQ(RetryDelayFromDetails(EncodeBase64(StatusWith(other, RetryAfter(3, 0)))), 3s);
 }
 
+// Scenario: a Status whose message is not UTF-8, with a RetryInfo.
+// Guarantees: GC-10: the delay is read.
+TEST(StatusDetailsTest, Gc10MessageThatIsNotUtf8HidesNoDelay) {
+  google::rpc::Status status;
+  status.set_code(8);
+  status.set_message("caf\xE9 is full");
+  status.add_details()->PackFrom(RetryAfter(4, 0));
+  EXPECT_EQ(RetryDelayFromDetails(EncodeBase64(status.SerializeAsString())), 4s);
+}
+
 // Scenario: the same value padded, unpadded, joined with a second one, with spaces round it.
 // Guarantees: P-06: all are read; of joined values the first counts.
 TEST(StatusDetailsTest, P06PaddedUnpaddedAndJoined) {

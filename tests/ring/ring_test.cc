@@ -116,6 +116,20 @@ TEST(RingTest, MatchesOwnersOfEveryCollectorGeneration) {
   EXPECT_EQ(owners, 24);
 }
 
+// Scenario: rings of every size up to 40; a span without a trace ID, and one with 16 zero bytes.
+// Guarantees: to a Collector they are the same, so on its rings they have one owner.
+TEST(RingTest, CollectorRingsTakeAnAbsentIdForZeros) {
+  const std::array<std::uint8_t, kTraceIdBytes> zeros{};
+  for (const RingAlgorithm algorithm : kAllAlgorithms) {
+    if (algorithm == RingAlgorithm::kSpanring) continue;
+    for (std::size_t size = 1; size <= 40; ++size) {
+      const Ring ring = BuildOrDie(Members(size), Small(algorithm));
+      EXPECT_EQ(ring.SlotOf({}), ring.SlotOf(zeros)) << RingAlgorithmName(algorithm);
+      EXPECT_EQ(ring.OwnerOf({}), ring.OwnerOf(zeros)) << RingAlgorithmName(algorithm);
+    }
+  }
+}
+
 // Scenario: the same set in order, shuffled, and with every member twice.
 // Guarantees: same members, same owners, same fingerprint, for every algorithm.
 TEST(RingTest, DependsOnTheSetAndNotOnOrderOrDuplicates) {
