@@ -22,7 +22,7 @@ inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
 inline constexpr std::uint64_t kStreamResetBurst = 10'000;
 inline constexpr std::uint64_t kStreamResetsPerSecond = 1'000;
 inline constexpr std::size_t kHealthRequestBytesMax = 1024;
-inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // from accept to the client's SETTINGS
+inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // of the client's SETTINGS, a header block
 
 // TLS handshakes of one worker's clients: under way at once, each some 50 KiB …
 inline constexpr std::size_t kHandshakesMax = 256;
@@ -33,7 +33,7 @@ inline constexpr std::chrono::seconds kHandshakeGrace{2};
 inline constexpr double kHandshakeShareMax = 0.9;
 inline constexpr double kHandshakeShareMin = 0.1;
 inline constexpr double kHandshakeBusyLoad = 0.2;
-// HTTP/1 only.
+// HTTP/1; over HTTP/2 the first bounds the target.
 inline constexpr std::size_t kRequestLineBytesMax = 8 * 1024;
 inline constexpr std::size_t kRequestFieldsMax = 200;
 inline constexpr std::size_t kChunkExtensionBytesMax = 16 * 1024;  // of all chunks of one request

@@ -26,8 +26,16 @@ class ClientCall {
   GrpcResponse response;
   std::optional<int> http_status;
   bool has_grpc_status = false;
-  bool was_sent = false;  // its HEADERS left nghttp2
+  bool has_ended = false;   // by a block of headers that is whole
+  bool is_interim = false;  // the present block is a 1xx
+  bool was_sent = false;    // its HEADERS left nghttp2
   std::size_t header_bytes = 0;
+
+  // False: its header fields have become too many.
+  bool CountHeader(std::size_t name_size, std::size_t value_size);
+  void TakeHttpStatus(std::string_view text);
+  // A field of the block that ends the answer. False: it contradicts another.
+  bool TakeLast(std::string_view name, std::string_view text);
 };
 
 namespace {
@@ -65,7 +73,7 @@ GrpcCode CodeFromHttpStatus(int status) {
 
 // gRPC's mapping of RST_STREAM codes, for a stream that ended without a status (rule P-10).
 void SetBroken(GrpcResponse& response, std::uint32_t error) {
-  response.kind = GrpcResponse::Kind::kBroken;
+  response = {};
   response.message = std::string("stream ended without a status: ") + nghttp2_http2_strerror(error);
   switch (error) {
     case NGHTTP2_REFUSED_STREAM:
@@ -88,9 +96,38 @@ void SetBroken(GrpcResponse& response, std::uint32_t error) {
 
 }  // namespace
 
+bool ClientCall::CountHeader(std::size_t name_size, std::size_t value_size) {
+  constexpr std::size_t kFieldOverhead = 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts
+  header_bytes += name_size + value_size + kFieldOverhead;
+  return header_bytes <= kResponseHeaderBytesMax;
+}
+
+void ClientCall::TakeHttpStatus(std::string_view text) {
+  const std::optional<int> status = ParseNumber<int>(text);
+  is_interim = status.has_value() && *status >= 100 && *status < 200;
+  if (!is_interim) http_status = status;
+}
+
+bool ClientCall::TakeLast(std::string_view name, std::string_view text) {
+  if (name == "grpc-status") {
+    response.code = GrpcCodeFromInt(
+        ParseNumber<std::uint64_t>(text).value_or(static_cast<std::uint64_t>(GrpcCode::kUnknown)));
+    return !std::exchange(has_grpc_status, true);
+  }
+  if (name == "grpc-message") {
+    response.message = PercentDecode(text);
+  } else if (name == "grpc-status-details-bin") {
+    response.details = text;
+  } else if (name == "grpc-retry-pushback-ms") {
+    response.pushback = std::chrono::milliseconds(ParseNumber<std::int32_t>(text).value_or(-1));
+  }
+  return true;
+}
+
 nghttp2_session_callbacks* ClientConnection::Callbacks() {
   nghttp2_session_callbacks* callbacks = NewCallbacks();
   nghttp2_session_callbacks_set_on_header_callback(callbacks, &OnHeader);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &OnInvalidHeader);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &OnFrame);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &OnFrameSent);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &OnData);
@@ -211,27 +248,28 @@ int ClientConnection::OnHeader(nghttp2_session*, const nghttp2_frame* frame,
                                void* self) {
   ClientCall* call = Self(self).Find(frame->hd.stream_id);
   if (call == nullptr) return 0;
-  call->header_bytes += name_size + value_size;
-  if (call->header_bytes > kResponseHeaderBytesMax) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (!call->CountHeader(name_size, value_size)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   const std::string_view key = View(name, name_size);
   const std::string_view text = View(value, value_size);
-  if (key == "grpc-status") {
-    call->has_grpc_status = true;
-    call->response.code = GrpcCodeFromInt(
-        ParseNumber<std::uint64_t>(text).value_or(static_cast<std::uint64_t>(GrpcCode::kUnknown)));
-  } else if (key == "grpc-message") {
-    call->response.message = PercentDecode(text);
-  } else if (key == "grpc-status-details-bin") {
-    call->response.details = text;
-  } else if (key == "grpc-retry-pushback-ms") {
-    call->response.pushback =
-        std::chrono::milliseconds(ParseNumber<std::int32_t>(text).value_or(-1));
+  if (key == ":status") {
+    call->TakeHttpStatus(text);
+  } else if (call->is_interim) {
+    return 0;
   } else if (key == "grpc-encoding") {
     call->response.encoding = text;
-  } else if (key == ":status") {
-    call->http_status = ParseNumber<int>(text);
+  } else if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && !call->TakeLast(key, text)) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
   return 0;
+}
+
+int ClientConnection::OnInvalidHeader(nghttp2_session*, const nghttp2_frame* frame,
+                                      const std::uint8_t*, std::size_t name_size,
+                                      const std::uint8_t*, std::size_t value_size, std::uint8_t,
+                                      void* self) {
+  ClientCall* call = Self(self).Find(frame->hd.stream_id);
+  const bool is_good = call == nullptr || call->CountHeader(name_size, value_size);
+  return is_good ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 int ClientConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
@@ -243,6 +281,9 @@ int ClientConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void
   } else if (frame->hd.type == NGHTTP2_GOAWAY && !connection.is_draining_) {
     connection.is_draining_ = true;
     if (connection.owner_ != nullptr) connection.owner_->OnConnectionDraining();
+  } else if (frame->hd.type == NGHTTP2_HEADERS &&
+             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+    if (ClientCall* call = connection.Find(frame->hd.stream_id)) call->has_ended = true;
   }
   return 0;
 }
@@ -282,7 +323,7 @@ int ClientConnection::OnStreamClose(nghttp2_session*, std::int32_t id, std::uint
     return 0;
   }
   GrpcResponse& response = call->response;
-  if (call->has_grpc_status) {
+  if (call->has_grpc_status && call->has_ended) {
     response.kind = GrpcResponse::Kind::kStatus;
   } else if (call->http_status.has_value() && *call->http_status != 200) {
     response.kind = GrpcResponse::Kind::kStatus;

@@ -3,6 +3,9 @@
 // Thread safety: its worker only.
 // Invariants: every Send() that returned a call ends in exactly one OnResponse(), unless Cancel()
 // came first; never inline from Send(). CanSend() respects the peer's MAX_CONCURRENT_STREAMS.
+// A status is what the block of headers that ends the answer says, whole and without contradiction;
+// a block before it says nothing of how the call ended, a 1xx nothing at all. An answer whose
+// header fields pass kResponseHeaderBytesMax, those that nghttp2 leaves out included, is broken.
 // Ownership: what a request consists of is shared and kept until it is written or the call has
 // ended.
 #pragma once
@@ -106,6 +109,10 @@ class ClientConnection final : public Connection {
   static int OnHeader(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                       std::uint8_t flags, void* self);
+  // One that nghttp2 leaves out.
+  static int OnInvalidHeader(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+                             std::size_t name_size, const std::uint8_t* value,
+                             std::size_t value_size, std::uint8_t flags, void* self);
   static int OnFrame(nghttp2_session*, const nghttp2_frame*, void* self);
   static int OnFrameSent(nghttp2_session*, const nghttp2_frame*, void* self);
   static int OnData(nghttp2_session*, std::uint8_t flags, std::int32_t id, const std::uint8_t* data,

@@ -6,7 +6,8 @@
 // makes that an error of the connection, and nghttp2 ends it with every other call on it; servers
 // of the gRPC project ignore it, and so must we. Only once a first stream was opened: a client that
 // begins with a reset speaks something else. On the way past it shows every frame to a StreamOrder,
-// and lets nothing more through once that found a violation.
+// and lets nothing more through once that found a violation; and it notes whether the client is in
+// the middle of a header block, which nghttp2 does not tell.
 // Thread safety: its worker only.
 // Cost: nine bytes looked at per frame; no allocation.
 // Invariant: what passes is what came, in order, without whole frames of that kind; at most one
@@ -33,6 +34,10 @@ class IdleResetFilter {
 
   // The HTTP/2 error that the connection has to end with; 0: none. Final.
   std::uint32_t violation() const { return violation_; }
+  // The stream whose header block has begun and is not whole; 0: none.
+  std::uint32_t open_header_block() const {
+    return left_ > 0 || !is_block_end_ ? block_stream_ : 0;
+  }
 
  private:
   static constexpr std::size_t kHeaderBytes = 9;
@@ -45,6 +50,8 @@ class IdleResetFilter {
   std::size_t header_bytes_ = 0;
   std::size_t left_ = kPrefaceBytes;  // of the present frame's payload
   bool is_dropping_ = false;
+  std::uint32_t block_stream_ = 0;  // of the present frame, if it is part of a header block …
+  bool is_block_end_ = false;       // … the last
   StreamOrder order_;
   std::uint32_t violation_ = 0;
 };

@@ -2,143 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
-#include <charconv>
-#include <cstring>
 #include <utility>
 
 #include "router/base/limits.h"
-#include "router/http2/grpc_header.h"
 #include "router/http2/nv.h"
-#include "router/transport/http_date.h"
 
 namespace router {
 namespace {
 
 ServerConnection& Self(void* self) { return *static_cast<ServerConnection*>(self); }
 
-std::string CodeText(GrpcCode code) { return std::to_string(static_cast<int>(code)); }
-
 }  // namespace
-
-// ---- ServerStream ------------------------------------------------------------------------------
-
-void ServerStream::AppendMessage(std::string_view message) {
-  const auto size = static_cast<std::uint32_t>(message.size());
-  out_ += '\0';
-  for (int shift = 24; shift >= 0; shift -= 8) out_ += static_cast<char>(size >> shift);
-  out_ += message;
-}
-
-void ServerStream::SubmitResponseWithBody() {
-  const std::array fields = {StaticField(":status", "200"),
-                             StaticField("content-type", "application/grpc")};
-  nghttp2_data_provider provider{{.ptr = this}, &ServerConnection::ReadBody};
-  nghttp2_submit_response(connection_.session(), id_, fields.data(), fields.size(), &provider);
-  connection_.MarkDirty();
-}
-
-void ServerStream::RespondMessage(std::string_view message) {
-  assert(state_ == State::kRequest);
-  state_ = State::kAnswered;
-  is_finished_ = true;
-  AppendMessage(message);
-  SubmitResponseWithBody();
-}
-
-void ServerStream::RespondStatus(const GrpcTrailers& trailers) {
-  assert(state_ == State::kRequest);
-  state_ = State::kAnswered;
-  const std::string code = CodeText(trailers.code);
-  const std::string message = PercentEncode(trailers.message);
-  std::array<nghttp2_nv, 6> fields;
-  std::size_t count = 0;
-  fields[count++] = StaticField(":status", "200");
-  fields[count++] = StaticField("content-type", "application/grpc");
-  fields[count++] = Field("grpc-status", code);
-  if (!message.empty()) fields[count++] = Field("grpc-message", message);
-  if (!trailers.details.empty()) {
-    fields[count++] = Field("grpc-status-details-bin", trailers.details);
-  }
-  if (!trailers.accept_encoding.empty()) {
-    fields[count++] = Field("grpc-accept-encoding", trailers.accept_encoding);
-  }
-  nghttp2_submit_response(connection_.session(), id_, fields.data(), count, nullptr);
-  connection_.MarkDirty();
-}
-
-void ServerStream::Respond(int status, std::span<const HttpField> fields, std::string body) {
-  assert(state_ == State::kRequest && fields.size() <= kAnswerFieldsMax);
-  state_ = State::kAnswered;
-  is_finished_ = is_http_ = true;
-  out_ = std::move(body);
-  const std::string code = std::to_string(status);
-  const HttpDate date = HttpDateNow();
-  std::array<nghttp2_nv, kAnswerFieldsMax + 2> list;
-  std::size_t count = 0;
-  list[count++] = Field(":status", code);
-  list[count++] = Field("date", std::string_view(date.data(), date.size()));
-  for (const HttpField& field : fields) list[count++] = Field(field.name, field.value);
-  nghttp2_data_provider provider{{.ptr = this}, &ServerConnection::ReadBody};
-  nghttp2_submit_response(connection_.session(), id_, list.data(), count,
-                          out_.empty() ? nullptr : &provider);
-  connection_.MarkDirty();
-}
-
-void ServerStream::Push(std::string_view message) {
-  if (state_ == State::kAnswered) return;
-  AppendMessage(message);
-  if (state_ == State::kRequest) {
-    state_ = State::kAnswering;
-    SubmitResponseWithBody();
-  } else if (is_deferred_) {
-    is_deferred_ = false;
-    nghttp2_session_resume_data(connection_.session(), id_);
-    connection_.MarkDirty();
-  }
-}
-
-void ServerStream::Finish(GrpcCode code, std::string_view message) {
-  if (state_ == State::kRequest) {
-    RespondStatus({.code = code, .message = message});
-    return;
-  }
-  if (state_ == State::kAnswered) return;
-  state_ = State::kAnswered;
-  is_finished_ = true;
-  code_ = code;
-  message_ = message;
-  if (is_deferred_) {
-    is_deferred_ = false;
-    nghttp2_session_resume_data(connection_.session(), id_);
-  }
-  connection_.MarkDirty();
-}
-
-void ServerStream::HoldBody(bool is_held) {
-  is_held_ = is_held;
-  if (is_held) return;
-  if (connection_.options_.first_window_bytes < kServerStreamWindowBytes) {
-    nghttp2_session_set_local_window_size(connection_.session(), NGHTTP2_FLAG_NONE, id_,
-                                          kServerStreamWindowBytes);
-  }
-  nghttp2_session_consume_stream(connection_.session(), id_, std::exchange(held_bytes_, 0));
-  connection_.MarkDirty();
-}
-
-void ServerStream::StopRequest() {
-  nghttp2_submit_rst_stream(connection_.session(), NGHTTP2_FLAG_NONE, id_, NGHTTP2_NO_ERROR);
-  connection_.MarkDirty();
-}
-
-const std::string& ServerStream::peer() const { return connection_.peer(); }
-
-// ---- ServerConnection --------------------------------------------------------------------------
 
 nghttp2_session_callbacks* ServerConnection::Callbacks() {
   nghttp2_session_callbacks* callbacks = NewCallbacks();
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &OnBeginHeaders);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, &OnHeader);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &OnInvalidHeader);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &OnFrame);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &OnFrameSent);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &OnData);
@@ -178,7 +58,51 @@ void ServerConnection::OpenSession() {
 
 void ServerConnection::OnPrefaceTimeout() {
   const auto alive = shared_from_this();
-  Close(is_established() ? "no HTTP/2 preface in time" : "no TLS handshake in time");
+  if (open_block_ != 0) {
+    Close("a header block did not end in time");
+  } else {
+    Close(is_established() ? "no HTTP/2 preface in time" : "no TLS handshake in time");
+  }
+}
+
+// The time counts from the block's begin, however often some of it comes.
+void ServerConnection::WatchHeaderBlock() {
+  const std::uint32_t block = idle_resets_.open_header_block();
+  if (std::exchange(open_block_, block) == block) return;
+  preface_timer_.Cancel();
+  if (block != 0) loop().SetTimer(preface_timer_, loop().Now() + options_.preface_timeout);
+}
+
+milliseconds ServerConnection::answer_time() const {
+  return is_shut_down_ ? std::min<milliseconds>(options_.answer_timeout, kLingerMax)
+                       : options_.answer_timeout;
+}
+
+void ServerConnection::WatchAnswers() {
+  if (!answer_timer_.is_set()) loop().SetTimer(answer_timer_, loop().Now() + answer_time());
+}
+
+void ServerConnection::OnAnswerTimeout() {
+  TimePoint next = TimePoint::max();
+  for (const auto& [id, stream] : streams_) {
+    if (stream->state_ != ServerStream::State::kAnswered) continue;
+    if (stream->linger_timer_.is_set()) continue;  // the answer has left
+    const TimePoint due = stream->answered_at_ + answer_time();
+    if (due > loop().Now()) {
+      next = std::min(next, due);
+    } else {
+      nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+    }
+  }
+  if (next != TimePoint::max()) loop().SetTimer(answer_timer_, next);
+  MarkDirty();
+}
+
+// Who does not read its answer must not hold up a drain.
+void ServerConnection::ShutDown() {
+  is_shut_down_ = true;
+  Connection::ShutDown();
+  if (is_open() && !streams_.empty()) loop().SetTimer(answer_timer_, loop().Now() + answer_time());
 }
 
 std::shared_ptr<ServerConnection> ServerConnection::Start(
@@ -202,6 +126,7 @@ ssize_t ServerConnection::Receive(std::span<const std::uint8_t> bytes) {
   if (violation != 0 && result >= 0 && is_open()) {
     nghttp2_session_terminate_session(session(), violation);
   }
+  WatchHeaderBlock();
   return result;
 }
 
@@ -225,13 +150,15 @@ int ServerConnection::OnFrameSent(nghttp2_session* session, const nghttp2_frame*
                                   void* self) {
   Self(self).NoteGoaway(*frame);
   if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
-  if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
   ServerStream* stream = Self(self).Find(frame->hd.stream_id);
-  if (stream == nullptr || stream->has_request_ended_) return 0;
+  if (stream == nullptr) return 0;
+  // Nothing is left for it to do, and it may hold the client's headers.
+  if (stream->state_ == ServerStream::State::kAnswered) stream->handler_.reset();
+  const bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  if (!is_end || stream->has_request_ended_) return 0;
   if (stream->is_http_) {
     // Not every client of HTTP gets to read an answer that is followed by a reset (curl 7.88):
     // its window stays shut, and it may end the stream itself.
-    stream->is_held_ = true;
     Self(self).loop().SetTimer(stream->linger_timer_, Self(self).loop().Now() + kLingerMax);
   } else {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id_, NGHTTP2_NO_ERROR);
@@ -255,14 +182,24 @@ int ServerConnection::OnHeader(nghttp2_session*, const nghttp2_frame* frame,
                                const std::uint8_t* name, std::size_t name_size,
                                const std::uint8_t* value, std::size_t value_size, std::uint8_t,
                                void* self) {
-  if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // trailers change nothing
   ServerStream* stream = Self(self).Find(frame->hd.stream_id);
-  if (stream == nullptr || stream->state_ != ServerStream::State::kRequest) return 0;
-  constexpr std::size_t kFieldOverhead = 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts
-  stream->header_bytes_ += name_size + value_size + kFieldOverhead;
-  if (stream->header_bytes_ > kHeaderBlockBytesMax) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (stream == nullptr) return 0;
+  // After this nghttp2 keeps its table up to date and looks at no more fields of the block.
+  if (!stream->CountHeader(name_size, value_size)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // trailers change nothing
+  if (stream->state_ != ServerStream::State::kRequest) return 0;
+  stream->NoteField(View(name, name_size), View(value, value_size));
   stream->handler_->OnHeader(View(name, name_size), View(value, value_size));
   return 0;
+}
+
+int ServerConnection::OnInvalidHeader(nghttp2_session*, const nghttp2_frame* frame,
+                                      const std::uint8_t*, std::size_t name_size,
+                                      const std::uint8_t*, std::size_t value_size, std::uint8_t,
+                                      void* self) {
+  ServerStream* stream = Self(self).Find(frame->hd.stream_id);
+  const bool is_good = stream == nullptr || stream->CountHeader(name_size, value_size);
+  return is_good ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 int ServerConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
@@ -275,6 +212,7 @@ int ServerConnection::OnFrame(nghttp2_session*, const nghttp2_frame* frame, void
   if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST &&
       stream->state_ == ServerStream::State::kRequest) {
     stream->handler_->OnHeadersEnd();
+    if (!is_end) stream->SubmitContinue();
   }
   if (is_end && stream->state_ == ServerStream::State::kRequest) stream->handler_->OnRequestEnd();
   return 0;
@@ -285,10 +223,11 @@ int ServerConnection::OnData(nghttp2_session* session, std::uint8_t, std::int32_
   ServerStream* stream = Self(self).Find(id);
   nghttp2_session_consume_connection(session, size);
   if (stream != nullptr && stream->state_ == ServerStream::State::kRequest) {
+    stream->is_continue_due_ = false;
     stream->handler_->OnData({data, size});
   }
-  // The handler may have said that this was enough for now.
-  if (stream != nullptr && stream->is_held_) {
+  // The handler may have said that this was enough, for now or for good.
+  if (stream != nullptr && (stream->is_held_ || stream->state_ == ServerStream::State::kAnswered)) {
     stream->held_bytes_ += size;
   } else {
     nghttp2_session_consume_stream(session, id, size);
@@ -306,31 +245,10 @@ int ServerConnection::OnStreamClose(nghttp2_session*, std::int32_t id, std::uint
   return 0;
 }
 
-ssize_t ServerConnection::ReadBody(nghttp2_session* session, std::int32_t id, std::uint8_t* out,
+ssize_t ServerConnection::ReadBody(nghttp2_session* session, std::int32_t, std::uint8_t* out,
                                    std::size_t size, std::uint32_t* flags,
                                    nghttp2_data_source* source, void*) {
-  auto* stream = static_cast<ServerStream*>(source->ptr);
-  const std::size_t rest = stream->out_.size() - stream->out_position_;
-  const std::size_t taken = std::min(rest, size);
-  std::memcpy(out, stream->out_.data() + stream->out_position_, taken);
-  stream->out_position_ += taken;
-  if (taken < rest) return static_cast<ssize_t>(taken);
-  stream->out_.clear();
-  stream->out_position_ = 0;
-  if (!stream->is_finished_) {
-    if (taken > 0) return static_cast<ssize_t>(taken);
-    stream->is_deferred_ = true;
-    return NGHTTP2_ERR_DEFERRED;
-  }
-  *flags |= NGHTTP2_DATA_FLAG_EOF;
-  if (!stream->is_http_) {
-    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    const std::string code = CodeText(stream->code_);
-    const std::string message = PercentEncode(stream->message_);
-    const std::array fields = {Field("grpc-status", code), Field("grpc-message", message)};
-    nghttp2_submit_trailer(session, id, fields.data(), message.empty() ? 1 : 2);
-  }
-  return static_cast<ssize_t>(taken);
+  return static_cast<ServerStream*>(source->ptr)->ReadBody(session, {out, size}, flags);
 }
 
 }  // namespace router

@@ -1,83 +1,28 @@
-// ServerConnection: the server side of one HTTP/2 connection, and the gRPC shape of its answers.
+// ServerConnection: the server side of one HTTP/2 connection.
 //
 // It knows frames, header and message framing, not what is asked: every stream gets a StreamHandler
 // from the Acceptor, which reads the request as it arrives and answers through its ServerStream, at
 // once or later.
 // Thread safety: its worker only.
+// Bounds: a stream whose headers pass ServerStream's is reset. So is one whose answer the client
+// has not taken to its end within answer_timeout; within kLingerMax after ShutDown(). A header
+// block that is not whole in preface_timeout ends the connection.
+// Cost: an answer that leaves in the turn in which it is given sets no timer of its own.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 
-#include "router/base/grpc_code.h"
 #include "router/base/limits.h"
 #include "router/http2/connection.h"
 #include "router/http2/idle_reset_filter.h"
+#include "router/http2/server_stream.h"
 #include "router/transport/http_exchange.h"
 
 namespace router {
-
-class ServerConnection;
-
-// gRPC's closing headers. The views are copied by the call that takes them.
-struct GrpcTrailers {
-  GrpcCode code = GrpcCode::kOk;
-  std::string_view message = {};  // percent-encoded by the callee
-  std::string_view details = {};  // value of grpc-status-details-bin, already base64; empty: absent
-  std::string_view accept_encoding = {};  // empty: absent
-};
-
-// The answering side of one stream.
-// Ownership: the connection's; valid until its handler is destroyed.
-class ServerStream final : public HttpResponder {
- public:
-  // A unary answer: one message and OK.
-  void RespondMessage(std::string_view message);
-  // An answer without a message ("trailers-only"). Before the request has ended, the rest of it is
-  // refused.
-  void RespondStatus(const GrpcTrailers& trailers);
-  // An answer of plain HTTP.
-  void Respond(int status, std::span<const HttpField> fields, std::string body) override;
-  // A server stream: Push() as often as wanted, then Finish().
-  void Push(std::string_view message);
-  void Finish(GrpcCode code, std::string_view message);
-
-  // While held, the client can send no more of this request than what its window has left; other
-  // streams go on. Released, it has the full window.
-  void HoldBody(bool is_held) override;
-
-  const std::string& peer() const override;
-
- private:
-  friend class ServerConnection;
-  enum class State : std::uint8_t { kRequest, kAnswering, kAnswered };
-  ServerStream(ServerConnection& connection, std::int32_t id) : connection_(connection), id_(id) {}
-  void AppendMessage(std::string_view message);
-  void SubmitResponseWithBody();
-
-  ServerConnection& connection_;
-  std::int32_t id_;
-  State state_ = State::kRequest;
-  bool has_request_ended_ = false;
-  bool is_deferred_ = false;  // nghttp2 waits for more of out_
-  bool is_finished_ = false;  // trailers follow out_
-  bool is_http_ = false;      // no trailers
-  // The client was answered early and has not stopped by itself.
-  void StopRequest();
-  MemberTimer<ServerStream, &ServerStream::StopRequest> linger_timer_{*this};
-  bool is_held_ = false;
-  std::size_t held_bytes_ = 0;  // received, not given back to the window
-  std::size_t header_bytes_ = 0;
-  std::string out_;
-  std::size_t out_position_ = 0;
-  GrpcCode code_ = GrpcCode::kOk;
-  std::string message_;
-  std::unique_ptr<StreamHandler> handler_;
-};
 
 // Makes the handler of each new stream. Outlives the connection.
 class Acceptor {
@@ -91,6 +36,7 @@ class Acceptor {
 struct ServerConnectionOptions {
   std::uint32_t concurrent_streams_max = 1000;
   milliseconds preface_timeout = kPrefaceTimeout;
+  milliseconds answer_timeout = kWriteStallMax;
   std::uint32_t first_window_bytes = kServerStreamWindowBytes;  // of each stream
 };
 
@@ -102,6 +48,7 @@ class ServerConnection final : public Connection {
                                                  const ServerConnectionOptions& options,
                                                  std::span<const std::uint8_t> first_bytes = {});
   ~ServerConnection() override;
+  void ShutDown() override;
 
  private:
   friend class ServerStream;
@@ -118,6 +65,10 @@ class ServerConnection final : public Connection {
   static int OnHeader(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                       std::uint8_t flags, void* self);
+  // One that nghttp2 leaves out.
+  static int OnInvalidHeader(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+                             std::size_t name_size, const std::uint8_t* value,
+                             std::size_t value_size, std::uint8_t flags, void* self);
   static int OnFrame(nghttp2_session*, const nghttp2_frame*, void* self);
   static int OnFrameSent(nghttp2_session*, const nghttp2_frame*, void* self);
   static int OnData(nghttp2_session*, std::uint8_t flags, std::int32_t id, const std::uint8_t* data,
@@ -125,14 +76,23 @@ class ServerConnection final : public Connection {
   static int OnStreamClose(nghttp2_session*, std::int32_t id, std::uint32_t error, void* self);
   static ssize_t ReadBody(nghttp2_session*, std::int32_t id, std::uint8_t* out, std::size_t size,
                           std::uint32_t* flags, nghttp2_data_source* source, void* self);
-  // Ends a connection that never speaks HTTP/2.
+  // Ends a connection that never speaks HTTP/2, or stops inside a header block.
   void OnPrefaceTimeout();
+  void WatchHeaderBlock();
+  // Resets the streams whose answers have waited too long for the client.
+  void OnAnswerTimeout();
+  void WatchAnswers();
+  milliseconds answer_time() const;
   ServerStream* Find(std::int32_t id);
 
   Acceptor& acceptor_;
   const ServerConnectionOptions options_;
   IdleResetFilter idle_resets_;
   MemberTimer<ServerConnection, &ServerConnection::OnPrefaceTimeout> preface_timer_{*this};
+  std::uint32_t open_block_ = 0;  // the stream whose header block preface_timer_ waits for
+  // One for all streams; set while there may be an answer that has not left.
+  MemberTimer<ServerConnection, &ServerConnection::OnAnswerTimeout> answer_timer_{*this};
+  bool is_shut_down_ = false;
   std::unordered_map<std::int32_t, std::unique_ptr<ServerStream>> streams_;
 };
 

@@ -87,8 +87,9 @@ bool ExportIntake::IsLetIn(AuthResult result) {
 
 void ExportIntake::OnAuthResult(AuthResult result) {
   is_asking_ = false;
-  face_.HoldBody(false);
-  if (IsLetIn(result) && end_) End(*end_);
+  const bool is_let_in = IsLetIn(result);
+  face_.HoldBody(false);  // after a refusal, which leaves the client no more window
+  if (is_let_in && end_) End(*end_);
 }
 
 bool ExportIntake::StopAsking() {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "router/base/limits.h"
+#include "router/forward/deadline.h"
 #include "router/otlp/export_response.h"
 #include "router/otlp/status_details.h"
 
@@ -45,7 +46,7 @@ void GrpcStream::OnHeadersEnd() {
       return;
     case Route::kHealthCheck:
     case Route::kHealthWatch:
-      reader_.emplace(intake_.body(), kHealthRequestBytesMax);
+      BeginHealth();
       return;
     case Route::kUnknown:
       Fail(GrpcCode::kUnimplemented,
@@ -155,13 +156,25 @@ void GrpcStream::OnVerdict(const Verdict& verdict) {
 
 void GrpcStream::OnReset() {
   intake_.Cancel();
+  health_timer_.Cancel();
   if (state_ == State::kWatching) context_.health.Unwatch(stream_);
   state_ = State::kDone;
 }
 
 // ---- health ------------------------------------------------------------------------------------
 
+void GrpcStream::BeginHealth() {
+  const milliseconds budget = RequestBudget(head_.timeout, context_.options.deadline);
+  context_.loop.SetTimer(health_timer_, context_.loop.Now() + budget);
+  reader_.emplace(intake_.body(), kHealthRequestBytesMax);
+}
+
+void GrpcStream::OnHealthDeadline() {
+  Fail(GrpcCode::kDeadlineExceeded, "the request did not arrive within its deadline");
+}
+
 void GrpcStream::EndHealth() {
+  health_timer_.Cancel();
   const auto service = HealthService::ParseService(intake_.body().bytes());
   if (!service.has_value() || reader_->is_compressed()) {
     Fail(GrpcCode::kInvalidArgument, "not a plain HealthCheckRequest");
@@ -182,6 +195,7 @@ void GrpcStream::EndHealth() {
 }
 
 void GrpcStream::Fail(GrpcCode code, std::string_view message) {
+  health_timer_.Cancel();
   state_ = State::kDone;
   stream_.RespondStatus({.code = code, .message = message});
 }

@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "router/base/timer_wheel.h"
 #include "router/http2/grpc_frame.h"
 #include "router/http2/server_connection.h"
 #include "router/ingress/export_intake.h"
@@ -34,7 +35,9 @@ class GrpcStream final : public StreamHandler, private IntakeFace {
   enum class State : std::uint8_t { kReading, kWaiting, kWatching, kDone };
 
   void BeginExport();
+  void BeginHealth();
   void EndHealth();
+  void OnHealthDeadline();
   void OnBadFrame(GrpcMessageReader::Status status);
   void OnVerdict(const Verdict& verdict) override;
   void HoldBody(bool is_held) override { stream_.HoldBody(is_held); }
@@ -49,6 +52,8 @@ class GrpcStream final : public StreamHandler, private IntakeFace {
   State state_ = State::kReading;
   ExportIntake intake_;  // holds the body of a health request too, but is told nothing of it
   std::optional<GrpcMessageReader> reader_;
+  // While a health request arrives; an export has the intake's.
+  MemberTimer<GrpcStream, &GrpcStream::OnHealthDeadline> health_timer_{*this};
 };
 
 }  // namespace router

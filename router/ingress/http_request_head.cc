@@ -4,12 +4,17 @@
 #include <charconv>
 
 #include "router/base/ascii_text.h"
+#include "router/base/limits.h"
 #include "router/ingress/header_text.h"
 
 namespace router {
 namespace {
 
 using Type = HttpRequestHead::Type;
+
+constexpr std::size_t kTargetBytesMax = kRequestLineBytesMax;  // as HTTP/1 has it, about
+constexpr std::size_t kOriginBytesMax = 1024;
+constexpr std::size_t kAskedHeadersBytesMax = 8 * 1024;
 
 Type TypeOf(std::string_view value) {
   const std::string_view type = TakeListItem(value, ';');
@@ -22,7 +27,6 @@ Type TypeOf(std::string_view value) {
 HttpRequestHead::Method MethodOf(std::string_view value) {
   if (value == "POST") return HttpRequestHead::Method::kPost;
   if (value == "OPTIONS") return HttpRequestHead::Method::kOptions;
-  if (value == "HEAD") return HttpRequestHead::Method::kHead;
   return HttpRequestHead::Method::kOther;
 }
 
@@ -39,7 +43,8 @@ void HttpRequestHead::Add(std::string_view name, std::string_view value) {
   if (name == ":method") {
     method = MethodOf(value);
   } else if (name == ":path") {
-    path = value.substr(0, value.find('?'));
+    is_target_too_long = value.size() > kTargetBytesMax;
+    if (!is_target_too_long) path = value.substr(0, value.find('?'));
   } else if (name == "content-type") {
     type = type == Type::kNone ? TypeOf(value) : Type::kOther;
   } else if (name == "content-encoding") {
@@ -52,9 +57,20 @@ void HttpRequestHead::Add(std::string_view name, std::string_view value) {
   } else if (name == "accept-encoding") {
     accepts_gzip |= AcceptsGzip(value);
   } else if (keeps_origin) {
-    if (name == "origin") origin = value;
-    if (name == "access-control-request-method") asked_method = value;
-    if (name == "access-control-request-headers") asked_headers = value;
+    AddOfPage(name, value);
+  }
+}
+
+void HttpRequestHead::AddOfPage(std::string_view name, std::string_view value) {
+  if (name == "origin") {
+    origin = value.size() <= kOriginBytesMax ? value : std::string_view();
+  } else if (method != Method::kOptions) {
+    return;
+  } else if (name == "access-control-request-method") {
+    asked_method = value;
+  } else if (name == "access-control-request-headers") {
+    is_asking_too_much = value.size() > kAskedHeadersBytesMax;
+    asked_headers = is_asking_too_much ? std::string_view() : value;
   }
 }
 

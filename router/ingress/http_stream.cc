@@ -56,6 +56,10 @@ void HttpStream::OnHeader(std::string_view name, std::string_view value) {
 }
 
 void HttpStream::OnHeadersEnd() {
+  if (head_.is_target_too_long) {
+    Fail(414, "the request target is longer than 8 KiB");
+    return;
+  }
   if (options().cors.is_on() && head_.is_preflight()) {
     AnswerPreflight();
     return;
@@ -160,7 +164,7 @@ void HttpStream::AnswerPreflight() {
   Answer answer;
   answer.Add("vary", "origin, access-control-request-method, access-control-request-headers");
   const bool is_granted = cors.AllowsOrigin(head_.origin) && head_.asked_method == "POST" &&
-                          cors.AllowsHeaders(head_.asked_headers);
+                          !head_.is_asking_too_much && cors.AllowsHeaders(head_.asked_headers);
   if (is_granted) {
     AddCors(answer);
     answer.Add("access-control-allow-methods", "POST");
@@ -199,7 +203,6 @@ void HttpStream::Send(Answer& answer, int status, std::string body) {
       answer.Add("content-encoding", "gzip");
     }
   }
-  if (head_.method == Method::kHead) body.clear();
   responder_.Respond(status, answer.fields(), std::move(body));
 }
 

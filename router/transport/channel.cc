@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace router {
+namespace {
+
+constexpr int kLastReadsMax = 64;  // more than the kernel keeps for a socket
+
+}  // namespace
 
 using boost::asio::ip::tcp;
 
@@ -132,7 +137,7 @@ void Channel::Flush() {
     switch (out_.WriteTo(transport_)) {
       case Transport::Status::kFailed:
       case Transport::Status::kClosed:
-        Close(transport_.error());
+        CloseUnwritable();
         return;
       case Transport::Status::kBlocked:
         WaitWritable();
@@ -149,12 +154,24 @@ void Channel::Flush() {
   OnAllWritten();
 }
 
+// The peer may have answered before it went: what is lost here is sent again, though it was done.
+void Channel::CloseUnwritable() {
+  const std::string reason = transport_.error();
+  const bool may_read = when_blocked_ == WhenBlocked::kReadOn && transport_.is_established();
+  for (int i = 0; may_read && is_open_ && i < kLastReadsMax; ++i) {
+    const Transport::Outcome outcome = transport_.Read(loop().read_buffer());
+    if (outcome.status != Transport::Status::kOk) break;
+    OnBytes(loop().read_buffer().first(outcome.size));
+  }
+  Close(reason);
+}
+
 // What TLS itself has to say; true when the protocol may speak.
 bool Channel::FlushTls() {
   switch (transport_.Flush()) {
     case Transport::Status::kFailed:
     case Transport::Status::kClosed:
-      Close(transport_.error());
+      CloseUnwritable();
       return false;
     case Transport::Status::kBlocked:
       WaitWritable();

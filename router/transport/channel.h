@@ -7,7 +7,8 @@
 // Thread safety: its worker only.
 // Ownership: held by shared_ptr; a pending wait on the socket keeps it alive until it is closed.
 // Failure: any error closes the channel; OnClosed() runs exactly once, and no callback after it. A
-// peer that takes no byte for kWriteStallMax is closed.
+// peer that takes no byte for kWriteStallMax is closed. Where reading goes on while output is stuck
+// (WhenBlocked), what has arrived before a write fails is given to OnBytes() first.
 #pragma once
 
 #include <cstdint>
@@ -85,6 +86,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   void OnReadable();
   void Read();
   bool FlushTls();
+  void CloseUnwritable();
   void OnWriteStalled();
 
   Transport transport_;

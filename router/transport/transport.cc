@@ -113,8 +113,8 @@ Transport::Outcome Transport::ReadTls(std::span<std::uint8_t> buffer) {
   is_established_ = tls_->is_established();
   const Status flushed = Flush();  // the next step of the handshake, or the alert
   if (!is_good) return FailTls();
+  if (size > 0) return {Status::kOk, size};  // first: an answer may be in it
   if (flushed == Status::kFailed) return {Status::kFailed};
-  if (size > 0) return {Status::kOk, size};
   return tls_->has_peer_ended() ? EndTls({Status::kClosed}) : Outcome{Status::kBlocked};
 }
 

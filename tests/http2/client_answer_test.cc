@@ -128,25 +128,63 @@ TEST_F(ClientConnectionTest, ResetWithEveryCodeP10) {
   }
 }
 
-// Scenario: a status is followed by a reset of the stream.
+// Scenario: a status that ends the answer comes while the request still waits for its window; then
+// the stream is reset.
 // Guarantees: the status stands.
 TEST_F(ClientConnectionTest, ResetAfterTheStatusChangesNothing) {
-  Connect();
+  Connect({.settings = {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1}}, .auto_window_update = false});
   KeepingSink* const sink = Send();
-  PeerStream* stream = Arrived(0);
-  ASSERT_NE(stream, nullptr);
-  stream->is_out_ended = false;
-  HeaderList headers = kGrpcHeaders;
-  headers.emplace_back("grpc-status", "5");
-  std::vector<nghttp2_nv> fields;
-  for (const auto& [name, value] : headers) fields.push_back(Field(name, value));
-  nghttp2_submit_headers(server_->session(), NGHTTP2_FLAG_NONE, stream->id, nullptr, fields.data(),
-                         fields.size(), nullptr);
-  server_->Flush();
-  server_->Reset(*stream, NGHTTP2_CANCEL);
+  ASSERT_TRUE(Until([&] { return server_->Find(1) != nullptr; }));
+  PeerStream& stream = *server_->Find(1);
+  SendBlock(stream, {{":status", "200"}, {"grpc-status", "5"}}, true);
+  server_->Reset(stream, NGHTTP2_CANCEL);
   ASSERT_TRUE(Until([&] { return sink->answer.has_value(); }));
   EXPECT_EQ(sink->answer->kind, Kind::kStatus);
   EXPECT_EQ(sink->answer->code, GrpcCode::kNotFound);
+}
+
+// Scenario: grpc-status where it does not end the answer: in the first block, in a 1xx, twice; and
+// answers that end with it behind such blocks.
+// Guarantees: it counts only in a block that ends the answer: an OK elsewhere never becomes one, a
+// 1xx does not hide that the request was not processed, and a contradiction is a broken answer.
+TEST_F(ClientConnectionTest, StatusCountsOnlyInTheBlockThatEndsTheAnswer) {
+  struct Case {
+    std::vector<HeaderList> blocks;
+    std::uint32_t reset;  // 0: the last block ends the answer
+    Kind kind;
+    GrpcCode code;
+  };
+  const HeaderList early = {{":status", "200"}, {"grpc-status", "0"}};
+  const HeaderList interim = {{":status", "103"}, {"grpc-status", "0"}, {"grpc-encoding", "x"}};
+  const std::vector<Case> cases = {
+      {{early}, NGHTTP2_INTERNAL_ERROR, Kind::kBroken, GrpcCode::kUnavailable},
+      {{interim}, NGHTTP2_INTERNAL_ERROR, Kind::kBroken, GrpcCode::kUnavailable},
+      {{interim}, NGHTTP2_REFUSED_STREAM, Kind::kUnprocessed, GrpcCode::kUnavailable},
+      {{interim, interim}, 0, Kind::kBroken, GrpcCode::kUnavailable},
+      {{early, {{"grpc-status", "14"}}}, 0, Kind::kStatus, GrpcCode::kUnavailable},
+      {{early, {{"x", "y"}}}, 0, Kind::kStatus, GrpcCode::kUnknown},
+      {{kGrpcHeaders, {{"grpc-status", "14"}, {"grpc-status", "0"}}},
+       0,
+       Kind::kBroken,
+       GrpcCode::kUnavailable},
+      {{interim, kGrpcHeaders, {{"grpc-status", "0"}}}, 0, Kind::kStatus, GrpcCode::kOk},
+      {{interim, early}, 0, Kind::kStatus, GrpcCode::kOk},
+  };
+  Connect();
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    KeepingSink* const sink = Send();
+    PeerStream* stream = Arrived(static_cast<int>(i));
+    ASSERT_NE(stream, nullptr);
+    const auto& [blocks, reset, kind, code] = cases[i];
+    for (const HeaderList& block : blocks) {
+      SendBlock(*stream, block, reset == 0 && &block == &blocks.back());
+    }
+    if (reset != 0) server_->Reset(*stream, reset);
+    ASSERT_TRUE(Until([&] { return sink->answer.has_value(); })) << i;
+    EXPECT_EQ(sink->answer->kind, kind) << i;
+    EXPECT_EQ(sink->answer->code, code) << i;
+    EXPECT_EQ(sink->answer->encoding, "") << i;
+  }
 }
 
 // Scenario: a message of exactly 4 MiB, and of one byte more.
@@ -165,6 +203,24 @@ TEST_F(ClientConnectionTest, AnswerOverTheLimitIsRefusedGc02) {
     ASSERT_TRUE(Until([&] { return client_->call_count() == 0; }));
   }
   ASSERT_TRUE(Until([&] { return server_->HasFrame("RST_STREAM 3 8"); }));
+}
+
+// Scenario: blocks of 1xx without end, and fields whose values HTTP forbids, pass 64 KiB.
+// Guarantees: both count: the call ends, the connection goes on.
+TEST_F(ClientConnectionTest, HeadersThatAreNotLookedAtCountToo) {
+  Connect();
+  for (int i = 0; i < 2; ++i) {
+    KeepingSink* const sink = Send();
+    PeerStream* stream = Arrived(i);
+    ASSERT_NE(stream, nullptr);
+    for (int n = 0; n < 6; ++n) {
+      const std::string value(12'000, 'v');
+      SendBlock(*stream, {{":status", "103"}, {"x", i == 0 ? value : value + '\1'}}, false);
+    }
+    ASSERT_TRUE(Until([&] { return sink->answer.has_value(); }));
+    EXPECT_EQ(sink->answer->kind, Kind::kBroken);
+    EXPECT_TRUE(client_->CanSend());
+  }
 }
 
 // Scenario: headers and trailers of an answer together pass 64 KiB.

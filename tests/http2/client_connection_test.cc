@@ -162,6 +162,34 @@ TEST_F(ClientConnectionTest, ClosedFromInsideAnAnswer) {
   EXPECT_EQ(second->answer->kind, Kind::kBroken);
 }
 
+// Scenario: the server answers one call and resets the connection; the client is busy, and writes
+// the next call before it has read.
+// Guarantees: the answer that had arrived is heard, though the write has failed; the other call is
+// not called done; once with a sink that closes the connection meanwhile.
+TEST_F(ClientConnectionTest, AnswerThatHasArrivedIsHeardWhenAWriteFails) {
+  for (const bool is_closing : {false, true}) {
+    closed_ = ready_ = 0;
+    auto [left, right] = test::ConnectedSockets(loop_);
+    right.set_option(boost::asio::socket_base::linger(true, 0));  // closes by RST
+    client_ = ClientConnection::Start(loop_, Transport(std::move(left)), *this);
+    server_ = test::Http2Peer::Start(loop_, std::move(right), test::Http2Peer::Side::kServer);
+    ASSERT_TRUE(Until([&] { return ready_ == 1; }));
+    KeepingSink* const first = Send();
+    if (is_closing) first->then = [&] { client_->Close("enough"); };
+    PeerStream* stream = Arrived(0);
+    ASSERT_NE(stream, nullptr);
+    server_->AnswerGrpc(*stream, 0, "");
+    server_->Close();
+    KeepingSink* const second = Send();
+    for (int i = 0; i < 2 * kHandlersPerTurnMax; ++i) loop_.Post([] {});
+    ASSERT_TRUE(Until([&] { return closed_ == 1; }));
+    ASSERT_TRUE(first->answer.has_value() && second->answer.has_value());
+    EXPECT_EQ(first->answer->kind, Kind::kStatus);
+    EXPECT_EQ(first->answer->code, GrpcCode::kOk);
+    EXPECT_NE(second->answer->kind, Kind::kStatus);
+  }
+}
+
 // Scenario: the connection is lost; the first sink to hear it cancels the second call.
 // Guarantees: the cancelled call stays silent.
 TEST_F(ClientConnectionTest, CancelFromInsideTheEndOfTheConnection) {

@@ -74,6 +74,14 @@ class ClientConnectionTest : public ::testing::Test, protected ConnectionOwner {
     ASSERT_NE(sink.call, nullptr);
     EXPECT_FALSE(sink.answer.has_value()) << "inline from Send()";
   }
+  // One block of headers of the server's answer.
+  void SendBlock(const test::PeerStream& stream, const test::HeaderList& headers, bool is_end) {
+    std::vector<nghttp2_nv> fields;
+    for (const auto& [name, value] : headers) fields.push_back(Field(name, value));
+    nghttp2_submit_headers(server_->session(), is_end ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE,
+                           stream.id, nullptr, fields.data(), fields.size(), nullptr);
+    server_->Flush();
+  }
   // The stream of the n-th call, once the server has it whole.
   test::PeerStream* Arrived(int n) {
     const std::int32_t id = 2 * n + 1;

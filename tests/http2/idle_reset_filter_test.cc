@@ -141,5 +141,28 @@ TEST(IdleResetFilterTest, StopsWhenToldTo) {
   EXPECT_EQ(calls, 1);
 }
 
+// Scenario: a header block in one frame, in two, with its end inside a frame, fed byte by byte.
+// Guarantees: it is open from its first frame's header to the last byte of the last.
+TEST(IdleResetFilterTest, KnowsWhetherAHeaderBlockIsOpen) {
+  constexpr int kContinuation = 9;
+  constexpr char kEndHeaders = 4;
+  std::string first = Frame(kHeaders, 5, "abc");
+  std::string last = Frame(kContinuation, 5, "de");
+  last[4] = kEndHeaders;
+  std::string whole = Frame(kHeaders, 7, "abc");
+  whole[4] = kEndHeaders;
+  const std::string bytes = kPreface + first + last + whole + Frame(kData, 7, "x");
+  const std::size_t begin = kPreface.size() + 9;
+  const std::size_t end = kPreface.size() + first.size() + last.size();
+  IdleResetFilter filter;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    Filtered(filter, bytes.substr(i, 1), [] { return 1; });
+    const std::size_t fed = i + 1;
+    const bool is_first = fed >= begin && fed < end;
+    const bool is_second = fed >= end + 9 && fed < end + whole.size();
+    EXPECT_EQ(filter.open_header_block(), is_first ? 5U : is_second ? 7U : 0U) << fed;
+  }
+}
+
 }  // namespace
 }  // namespace router::test

@@ -217,16 +217,30 @@ TEST_F(GrpcStreamTest, ASlowBodyEndsAtTheDeadline) {
   EXPECT_EQ(RefusedFor(ledger_.requests, RefuseReason::kDeadline), 1u);
 }
 
-// Scenario: the memory budget cannot hold the body that arrives.
+// Scenario: the memory budget cannot hold the body that arrives beside what others hold.
 // Guarantees: GS-15: UNAVAILABLE + RetryInfo, counted overload, nothing stays charged.
 TEST_F(GrpcStreamTest, AFullBudgetIsOverload) {
   SetUpIngress();
-  budget_.SetLimit(100'000);
+  budget_.SetLimit(500'000);
+  ASSERT_TRUE(budget_.TryTake(370'000));
   const auto& call = AskWithoutEnd(RequestHeaders(kExportPath), Framed(std::string(300'000, 'x')));
+  budget_.Give(370'000);
   EXPECT_EQ(StatusOf(call), "14");
   EXPECT_TRUE(RetryOf(call).has_value());
   EXPECT_EQ(memory_.charged(), 0u);
   EXPECT_EQ(RefusedFor(ledger_.requests, RefuseReason::kOverload), 1u);
+}
+
+// Scenario: the body that arrives is larger than the memory budget, of which nothing is used.
+// Guarantees: it is refused for good: it would never fit.
+TEST_F(GrpcStreamTest, WhatIsLargerThanTheBudgetIsTooLarge) {
+  SetUpIngress();
+  budget_.SetLimit(100'000);
+  const auto& call = AskWithoutEnd(RequestHeaders(kExportPath), Framed(std::string(300'000, 'x')));
+  EXPECT_EQ(StatusOf(call), "8");
+  EXPECT_FALSE(RetryOf(call).has_value());
+  EXPECT_EQ(memory_.charged(), 0u);
+  EXPECT_EQ(RejectedFor(ledger_.requests, RejectReason::kTooLarge), 1u);
 }
 
 // Scenario: no backend is known.

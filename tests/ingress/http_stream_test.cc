@@ -143,15 +143,18 @@ TEST_F(HttpStreamTest, WrongPathsAndMethods) {
   EXPECT_EQ(ledger_.requests.received.Value(), 0u);
 }
 
-// Scenario: HEAD.
-// Guarantees: 405 without a body.
+// Scenario: GET, and HEAD.
+// Guarantees: 405; to HEAD without the body, but with its length.
 TEST_F(HttpStreamTest, HeadHasNoBody) {
   SetUpHttp();
   Http1Client& client = NewHttpClient();
+  const Http1Answer got = AskHttp("GET /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n");
   client.is_next_without_body = true;
   client.Send("HEAD /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n" + PostTraces(""));
   ASSERT_TRUE(PumpHttpUntil([&] { return client.answers().size() == 2; }));
   EXPECT_EQ(client.answers()[0].status, 405);
+  EXPECT_EQ(client.answers()[0].body, "");
+  EXPECT_EQ(client.answers()[0].Header("content-length"), std::to_string(got.body.size()));
   EXPECT_EQ(client.answers()[1].status, 200);
 }
 
@@ -317,10 +320,10 @@ TEST_F(HttpStreamTest, BackendsVerdictsBecomeStatusCodes) {
   EXPECT_EQ(AskHttp(request).status, 400);
   backends_[0]->AnswerBy(Status(GrpcCode::kResourceExhausted));
   EXPECT_EQ(AskHttp(request).status, 413);
-  backends_[0]->AnswerBy(Status(GrpcCode::kResourceExhausted, milliseconds(60'500)));
+  backends_[0]->AnswerBy(Status(GrpcCode::kResourceExhausted, milliseconds(20'500)));
   const Http1Answer throttled = AskHttp(request);
   EXPECT_EQ(throttled.status, 429);
-  EXPECT_EQ(throttled.Header("retry-after"), "61");
+  EXPECT_EQ(throttled.Header("retry-after"), "21");
 }
 
 // ---- the answer --------------------------------------------------------------------------------

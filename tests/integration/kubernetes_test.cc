@@ -73,11 +73,12 @@ TEST_F(KubernetesTest, RingFollowsTheServiceUnderLoad) {
   ASSERT_TRUE(backends_[3]->WaitForRequests(10, kPatience));
   Scale(2, 2);
   ASSERT_TRUE(router.WaitForMembers(2, kPatience));
-  const std::uint64_t at_removed = backends_[0]->request_count() + backends_[1]->request_count();
   const auto more_calls = [&] {
     return router.WaitUntil([&, until = load.calls() + 100] { return load.calls() > until; },
                             kPatience);
   };
+  ASSERT_TRUE(more_calls());  // so that those begun before have ended
+  const std::uint64_t at_removed = backends_[0]->request_count() + backends_[1]->request_count();
   ASSERT_TRUE(more_calls());
   EXPECT_EQ(backends_[0]->request_count() + backends_[1]->request_count(), at_removed);
   api_.Down();

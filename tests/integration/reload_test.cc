@@ -152,7 +152,7 @@ TEST_F(ReloadTest, CompressionIsSwitched) {
 }
 
 // Scenario: a request of 20 MiB with a memory limit of 256 MiB, then 16 MiB, then 256 MiB again.
-// Guarantees: it is taken, refused with UNAVAILABLE and RetryInfo, taken; the metric shows the
+// Guarantees: it is taken, refused for good because it could never fit, taken; the metric shows the
 // limit.
 TEST_F(ReloadTest, MemoryLimitMoves) {
   StartBackends(1);
@@ -168,8 +168,8 @@ TEST_F(ReloadTest, MemoryLimitMoves) {
   ASSERT_TRUE(Apply(options));
   EXPECT_EQ(Metric("spanring_memory_budget_limit_bytes"), 16 << 20);
   const CallResult refused = Export(large);
-  EXPECT_EQ(refused.code(), grpc::UNAVAILABLE) << refused.status.error_message();
-  EXPECT_TRUE(refused.retry_delay.has_value());
+  EXPECT_EQ(refused.code(), grpc::RESOURCE_EXHAUSTED) << refused.status.error_message();
+  EXPECT_FALSE(refused.retry_delay.has_value());
   options.spanring_settings = "memory: {limit: 256MiB}";
   ASSERT_TRUE(Apply(options));
   EXPECT_EQ(Export(large).code(), 0);
