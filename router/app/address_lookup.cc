@@ -2,8 +2,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <future>
+#include <memory>
 #include <thread>
-#include <utility>
 
 namespace router {
 namespace {
@@ -26,13 +26,17 @@ Result<Addresses> Ask(const std::string& host, std::uint16_t port) {
 
 Result<Addresses> LookUp(const std::string& host, std::uint16_t port, TimePoint deadline) {
   // asio's own asynchronous look-up would be waited for when its io_context ends.
-  std::packaged_task<Result<Addresses>()> task([host, port] { return Ask(host, port); });
-  std::future<Result<Addresses>> asked = task.get_future();
-  std::thread(std::move(task)).detach();
+  const auto answer = std::make_shared<std::promise<void>>();
+  const auto addresses = std::make_shared<Result<Addresses>>();
+  const std::future<void> asked = answer->get_future();
+  std::thread([host, port, answer, addresses] {
+    *addresses = Ask(host, port);
+    answer->set_value();
+  }).detach();
   if (asked.wait_until(deadline) != std::future_status::ready || Clock::now() >= deadline) {
     return Failure(host + ": the look-up of this name was not answered in time");
   }
-  return asked.get();
+  return *addresses;
 }
 
 }  // namespace router

@@ -168,6 +168,9 @@ def _chunks():
         ("a bare LF in a trailer", chunked(b"4\r\n" + BODY + b"\r\n0\r\nA: b\n\r\n")),
         ("a folded trailer", chunked(b"4\r\n" + BODY + b"\r\n0\r\nA: b\r\n c\r\n\r\n")),
         ("NUL in a trailer", chunked(b"4\r\n" + BODY + b"\r\n0\r\nA: \x00\r\n\r\n")),
+        ("a trailer without a colon", chunked(b"4\r\n" + BODY + b"\r\n0\r\nA b\r\n\r\n")),
+        ("a trailer without a name", chunked(b"4\r\n" + BODY + b"\r\n0\r\n: b\r\n\r\n")),
+        ("white space before a trailer's colon", chunked(b"4\r\n" + BODY + b"\r\n0\r\nA : b\r\n\r\n")),
         ("an extension of 64 KiB", chunked(b"4;" + b"a" * 65536 + b"\r\n" + BODY + b"\r\n" + end)),
     ])
     yield Case("chunks", "2^64 - 1", chunked(b"ffffffffffffffff\r\n" + BODY), ((400, 413),), CLOSED)
@@ -246,6 +249,8 @@ def _host_and_expect():
         ("none", post(b"Content-Length: 4\r\n", body=BODY, host=b"")), ("two", field(b"Host: elsewhere.test\r\n")),
         ("a path in it", post(b"Content-Length: 4\r\n", body=BODY, host=b"Host: a/b\r\n")),
         ("white space in it", post(b"Content-Length: 4\r\n", body=BODY, host=b"Host: a b\r\n")),
+        ("two, in HTTP/1.0", post(b"Host: elsewhere.test\r\n", b"Content-Length: 4\r\n", body=BODY,
+                                  line=b"POST /v1/traces HTTP/1.0\r\n")),
         ("user and password", post(b"Content-Length: 4\r\n", body=BODY, host=b"Host: u:p@a\r\n")),
     ])
     yield Case("Host", "none, in HTTP/1.0",
