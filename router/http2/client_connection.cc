@@ -97,8 +97,7 @@ void SetBroken(GrpcResponse& response, std::uint32_t error) {
 }  // namespace
 
 bool ClientCall::CountHeader(std::size_t name_size, std::size_t value_size) {
-  constexpr std::size_t kFieldOverhead = 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts
-  header_bytes += name_size + value_size + kFieldOverhead;
+  header_bytes += FieldBytes(name_size, value_size);
   return header_bytes <= kResponseHeaderBytesMax;
 }
 

@@ -16,8 +16,6 @@
 namespace router {
 namespace {
 
-constexpr std::size_t kFieldOverhead = 32;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts
-
 std::string CodeText(GrpcCode code) { return std::to_string(static_cast<int>(code)); }
 
 }  // namespace
@@ -76,7 +74,7 @@ void ServerStream::Respond(int status, std::span<const HttpField> fields, std::s
   assert(state_ == State::kRequest && fields.size() <= kAnswerFieldsMax);
   SetAnswered();
   is_finished_ = is_http_ = true;
-  const std::string length = std::to_string(body.size());
+  const std::string length = is_head_ ? std::to_string(body.size()) : std::string();
   if (!is_head_) out_ = std::move(body);
   const std::string code = std::to_string(status);
   const HttpDate date = HttpDateNow();
@@ -148,7 +146,7 @@ void ServerStream::SubmitContinue() {
 }
 
 bool ServerStream::CountHeader(std::size_t name_size, std::size_t value_size) {
-  header_bytes_ += name_size + value_size + kFieldOverhead;
+  header_bytes_ += FieldBytes(name_size, value_size);
   return header_bytes_ <= kHeaderBlockBytesMax;
 }
 
