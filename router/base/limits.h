@@ -22,8 +22,7 @@ inline constexpr std::int32_t kServerConnectionWindowBytes = 4 * 1024 * 1024;
 inline constexpr std::uint64_t kStreamResetBurst = 10'000;
 inline constexpr std::uint64_t kStreamResetsPerSecond = 1'000;
 inline constexpr std::size_t kHealthRequestBytesMax = 1024;
-inline constexpr std::chrono::seconds kPrefaceTimeout{
-    10};  // of the client's SETTINGS, a header block
+inline constexpr std::chrono::seconds kPrefaceTimeout{10};  // of SETTINGS; of a header block
 
 // TLS handshakes of one worker's clients: under way at once, each some 50 KiB …
 inline constexpr std::size_t kHandshakesMax = 256;
